@@ -1,0 +1,218 @@
+"""The ledger: who does what, as a table. Events in, orders out; no process, no pipe, no clock.
+
+The supervisor tells it what was found (`add`, `ask`), who is there (`worker_ready`, `worker_lost`) and what workers
+reported; `deal` answers with the orders to send now. Everything that can happen to work is decided here and in `shared`
+(large objects), so "worker 3 died", "part 7 landed", "upload 12 must be aborted" are unit tests without a process.
+
+What it promises
+
+* every added item ends in exactly one `Outcome`, or is dropped by `stop`;
+* work of a lost worker is dealt again, at most `MAX_LOSSES` times an item, then the item fails;
+* a shared transfer that began is either finished or abandoned, also after `stop`;
+* no worker is drowned: whole items go out in chunks that shrink as the backlog does, up to the worker's depth; parts up
+  to `Limits.parts_per_worker`, and up to `Limits.concurrency` for one object.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from orbit_fast.core.hands import Crowd
+from orbit_fast.core.hands import Hands
+from orbit_fast.core.hands import Limits
+from orbit_fast.core.hands import Losses
+from orbit_fast.core.hands import lost_failure
+from orbit_fast.core.layout import Layout
+from orbit_fast.core.messages import Begun
+from orbit_fast.core.messages import Failed
+from orbit_fast.core.messages import Item
+from orbit_fast.core.messages import ListPage
+from orbit_fast.core.messages import Order
+from orbit_fast.core.messages import Outcome
+from orbit_fast.core.messages import PartMoved
+from orbit_fast.core.messages import Stat
+from orbit_fast.core.messages import Status
+from orbit_fast.core.messages import Transfer
+from orbit_fast.core.shared import SharedTransfers
+
+CHUNK = 64
+"""Most whole items in one order: an order of 64 costs the pipe about as much as an order of one."""
+
+_ITEMS_FOR_A_WORKER = 32
+_BYTES_FOR_A_WORKER = 64 << 20
+_LOOKED_AT = 256
+
+
+class Ledger:
+    """The table. Methods are called by the supervisor; none of them waits.
+
+    Attributes:
+        is_held: deal only pages and stats for now: it is not known yet whether the rest can succeed.
+        is_stopped: nothing new is dealt any more.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._crowd = Crowd()
+        self._losses = Losses()
+        self._shared = SharedTransfers(limits, self._crowd, self._losses)
+        self._backlog: deque[Item] = deque()
+        self._asks: dict[int, ListPage | Stat] = {}
+        self._asks_waiting: deque[int] = deque()
+        self._ended: list[tuple[Item, Outcome]] = []
+        self.is_stopped = False
+        self.is_held = False
+
+    def __repr__(self) -> str:
+        held = ", ".join(
+            f"{number}: {len(hands.items)} items {len(hands.parts)} parts {len(hands.steps)} steps"
+            for number, hands in self._crowd.items()
+        )
+        return (
+            f"<Ledger backlog={len(self._backlog)} shared={len(self._shared)} asks={len(self._asks)}"
+            f"{' stopped' if self.is_stopped else ''} workers={{{held}}}>"
+        )
+
+    # --- what the supervisor adds ---------------------------------------------------------------------------------
+
+    def add(self, item: Item, layout: Layout | None = None) -> None:
+        """A new item: with a layout it is shared between workers, part by part; without, one worker does it alone."""
+        if self.is_stopped:
+            return
+        if layout is None:
+            self._backlog.append(item)
+        else:
+            self._shared.add(item, layout)
+
+    def ask(self, order: ListPage | Stat) -> None:
+        """A page or a stat that somebody has to fetch."""
+        if self.is_stopped:
+            return
+        self._asks[order.number] = order
+        self._asks_waiting.append(order.number)
+
+    def worker_ready(self, worker: int) -> None:
+        """This worker can take orders."""
+        self._crowd[worker] = Hands()
+
+    def stop(self) -> None:
+        """Deal nothing new. What waits is dropped; what workers hold may end; shared transfers are abandoned."""
+        self.is_stopped = True
+        self.is_held = False
+        self._backlog.clear()
+        self._asks_waiting.clear()
+        self._asks.clear()
+        self._shared.stop()
+
+    # --- what workers reported -------------------------------------------------------------------------------------
+
+    def item_ended(self, worker: int, outcome: Outcome) -> Item | None:
+        """A whole item, or a shared one in its last step, ended. None when it was not this worker's (any more)."""
+        item = self._crowd[worker].items.pop(outcome.item, None)
+        if item is None:
+            return self._shared.item_ended(worker, outcome)
+        self._losses.forget(outcome.item)
+        return item
+
+    def begun(self, worker: int, begun: Begun) -> None:
+        """A shared transfer exists at its destination."""
+        self._shared.begun(worker, begun)
+
+    def part_moved(self, worker: int, moved: PartMoved) -> None:
+        """A part has landed."""
+        self._shared.part_moved(worker, moved)
+
+    def failed(self, worker: int, failed: Failed) -> None:
+        """A step or a part of a shared transfer failed for good."""
+        self._shared.failed(worker, failed)
+
+    def abandoned(self, worker: int, number: int) -> None:
+        """The multipart upload is aborted, the temporary file is gone."""
+        self._shared.abandoned(worker, number)
+
+    def answered(self, worker: int, number: int) -> bool:
+        """A page or a stat was answered (or failed); False when nobody asked any more."""
+        self._crowd[worker].asks.discard(number)
+        return self._asks.pop(number, None) is not None
+
+    def worker_lost(self, worker: int) -> None:
+        """This worker is dead, its connections with it: what it held is dealt again, or has failed too often."""
+        hands = self._crowd.pop(worker, None)
+        if hands is None:
+            return
+        for number in hands.asks:
+            if number in self._asks:
+                self._asks_waiting.appendleft(number)
+        for item in hands.items.values():
+            if self._losses.may_try_again(item.number):
+                self.add(item)
+            else:
+                self._ended.append((item, Outcome(item.number, Status.FAILED, failure=lost_failure())))
+        self._shared.lost(hands.parts, hands.steps)
+
+    # --- what is to be done -----------------------------------------------------------------------------------------
+
+    def deal(self) -> list[tuple[int, Order]]:
+        """The orders to send now, each with its worker."""
+        orders = self._shared.take_drops()
+        if not self._crowd:
+            return orders
+        self._deal_asks(orders)
+        if not self.is_held:
+            self._shared.deal(orders)
+            self._deal_items(orders)
+        return orders
+
+    def take_ended(self) -> list[tuple[Item, Outcome]]:
+        """Items that ended here rather than in a worker: failed shared transfers, items lost too often."""
+        ended = self._ended + self._shared.ended
+        self._ended.clear()
+        self._shared.ended.clear()
+        return ended
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more items may be added now."""
+        return len(self._backlog) + self._shared.waiting < self._limits.backlog and not self.is_stopped
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing waits and nobody holds anything."""
+        if self._backlog or self._shared or self._asks or self._ended or self._shared.ended:
+            return False
+        return not any(hands.load for hands in self._crowd.values())
+
+    @property
+    def in_flight(self) -> int:
+        """Objects that workers hold."""
+        return sum(len(hands.items) for hands in self._crowd.values()) + len(self._shared) - self._shared.waiting
+
+    def wanted_workers(self) -> int:
+        """How many workers the work at hand can use: one for each 32 small items, 64 MiB, or part of a large object."""
+        held = [item.size for hands in self._crowd.values() for item in hands.items.values()]
+        waiting = [item.size for _, item in zip(range(_LOOKED_AT), self._backlog, strict=False)]
+        by_count = (len(held) + len(self._backlog)) // _ITEMS_FOR_A_WORKER
+        by_size = (sum(held) + sum(waiting)) // _BYTES_FOR_A_WORKER
+        return max(1, by_count, by_size, self._shared.wanted_workers)
+
+    # --- dealing -----------------------------------------------------------------------------------------------------
+
+    def _deal_asks(self, orders: list[tuple[int, Order]]) -> None:
+        while self._asks_waiting:
+            number = self._asks_waiting.popleft()
+            worker = self._crowd.least_loaded()
+            self._crowd[worker].asks.add(number)
+            orders.append((worker, self._asks[number]))
+
+    def _deal_items(self, orders: list[tuple[int, Order]]) -> None:
+        depth = self._limits.depth
+        while self._backlog:
+            worker = self._crowd.fewest_items()
+            held = self._crowd[worker].items
+            if len(held) >= depth:
+                return
+            chunk = max(1, min(CHUNK, depth - len(held), len(self._backlog) // (4 * len(self._crowd))))
+            items = tuple(self._backlog.popleft() for _ in range(chunk))
+            for item in items:
+                held[item.number] = item
+            orders.append((worker, Transfer(items)))

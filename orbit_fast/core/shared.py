@@ -1,0 +1,310 @@
+"""Large objects, shared between workers part by part: the ledger's half that knows where each of them stands.
+
+A shared transfer's life::
+
+    WAITING ─Begin→ BEGINNING ─Begun→ MOVING ─last part→ FINISHING ─Outcome→ (gone)
+                        │                 │ failed, stopped      │
+                        └── failed        └→ DROPPING ─no part in flight→ ABANDONING ─Abandoned→ (gone)
+
+One that began is either finished or abandoned, whatever happens; and it is abandoned only when no worker moves a part
+of it any more: an abort that races with a late part leaves the part behind.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from dataclasses import dataclass
+from dataclasses import field
+
+from orbit_fast.core.hands import Crowd
+from orbit_fast.core.hands import Limits
+from orbit_fast.core.hands import Losses
+from orbit_fast.core.hands import lost_failure
+from orbit_fast.core.layout import Layout
+from orbit_fast.core.messages import Abandon
+from orbit_fast.core.messages import Begin
+from orbit_fast.core.messages import Begun
+from orbit_fast.core.messages import Direction
+from orbit_fast.core.messages import Drop
+from orbit_fast.core.messages import Failed
+from orbit_fast.core.messages import Failure
+from orbit_fast.core.messages import Finish
+from orbit_fast.core.messages import Item
+from orbit_fast.core.messages import MovePart
+from orbit_fast.core.messages import Order
+from orbit_fast.core.messages import Outcome
+from orbit_fast.core.messages import PartFact
+from orbit_fast.core.messages import PartMoved
+from orbit_fast.core.messages import Status
+
+
+class Phase(enum.Enum):
+    """Where a shared transfer stands; see the module's diagram."""
+
+    WAITING = "waiting"
+    BEGINNING = "beginning"
+    MOVING = "moving"
+    FINISHING = "finishing"
+    DROPPING = "dropping"
+    ABANDONING = "abandoning"
+
+
+@dataclass(slots=True)
+class _Shared:
+    """One large object: what has landed and what has not."""
+
+    item: Item
+    layout: Layout
+    phase: Phase = Phase.WAITING
+    begun: Begun | None = None
+    next_part: int = 1
+    again: list[int] = field(default_factory=list)
+    moving: set[int] = field(default_factory=set)
+    landed: dict[int, PartFact] = field(default_factory=dict)
+    failure: Failure | None = None
+    starts_over: bool = False
+
+    def take_part(self) -> int:
+        """The next part to deal, or 0."""
+        if self.again:
+            return self.again.pop()
+        if self.next_part > self.layout.count:
+            return 0
+        self.next_part += 1
+        return self.next_part - 1
+
+
+class SharedTransfers:
+    """The large objects of a job.
+
+    Attributes:
+        ended: items that ended here, with their failures; whoever takes them empties the list.
+        is_stopped: nothing new is begun any more.
+    """
+
+    def __init__(self, limits: Limits, crowd: Crowd, losses: Losses) -> None:
+        self._limits = limits
+        self._crowd = crowd
+        self._losses = losses
+        self._shared: dict[int, _Shared] = {}
+        self._waiting: deque[int] = deque()
+        self._steps: deque[tuple[int, Order]] = deque()
+        self._drops: list[tuple[int, Order]] = []
+        self.ended: list[tuple[Item, Outcome]] = []
+        self.is_stopped = False
+
+    def __len__(self) -> int:
+        return len(self._shared)
+
+    @property
+    def waiting(self) -> int:
+        """Transfers that have not begun."""
+        return len(self._waiting)
+
+    @property
+    def wanted_workers(self) -> int:
+        """One for each part that may be in flight."""
+        return sum(min(shared.layout.count, self._limits.concurrency) for shared in self._shared.values())
+
+    def add(self, item: Item, layout: Layout) -> None:
+        """One more."""
+        self._shared[item.number] = _Shared(item, layout)
+        self._waiting.append(item.number)
+
+    def stop(self) -> None:
+        """Begin nothing new; abandon what began."""
+        self.is_stopped = True
+        for number in self._waiting:
+            del self._shared[number]
+        self._waiting.clear()
+        for shared in list(self._shared.values()):
+            if shared.phase is Phase.MOVING:
+                self._drop(shared)
+
+    def deal(self, orders: list[tuple[int, Order]]) -> None:
+        """Add the orders to send now: last steps first, then parts, then new beginnings."""
+        self._deal_steps(orders)
+        self._deal_parts(orders)
+        self._deal_beginnings(orders)
+
+    def take_drops(self) -> list[tuple[int, Order]]:
+        """Calls to give up parts in flight; they go out even when nothing else does."""
+        drops, self._drops = self._drops, []
+        return drops
+
+    # --- what workers reported ---------------------------------------------------------------------------------------
+
+    def item_ended(self, worker: int, outcome: Outcome) -> Item | None:
+        """The last step was done (or the first said that there is nothing to do)."""
+        shared = self._shared.get(outcome.item)
+        if shared is None or outcome.item not in self._crowd[worker].steps:
+            return None
+        self._crowd[worker].steps.discard(outcome.item)
+        del self._shared[outcome.item]
+        self._losses.forget(outcome.item)
+        return shared.item
+
+    def lost(self, parts: set[tuple[int, int]], steps: set[int]) -> None:
+        """A worker died with these parts and steps in its hands."""
+        for number, part in parts:
+            self._shared[number].moving.discard(part)
+            self._shared[number].again.append(part)
+        for number in {number for number, _ in parts}:
+            shared = self._shared[number]
+            if shared.phase is Phase.DROPPING:
+                self._abandon_when_quiet(shared)
+            elif not self._losses.may_try_again(number):
+                self._fail(shared, lost_failure())
+        for number in steps:
+            self._redo_step(self._shared[number])
+
+    def begun(self, worker: int, begun: Begun) -> None:
+        """A shared transfer exists at its destination."""
+        shared = self._shared.get(begun.item)
+        if shared is None or begun.item not in self._crowd[worker].steps:
+            return
+        self._crowd[worker].steps.discard(begun.item)
+        shared.begun = begun
+        shared.phase = Phase.MOVING
+        if self.is_stopped:
+            self._drop(shared)
+
+    def part_moved(self, worker: int, moved: PartMoved) -> None:
+        """A part has landed."""
+        held = self._crowd[worker]
+        shared = self._shared.get(moved.item)
+        if shared is None or (moved.item, moved.part.number) not in held.parts:
+            return
+        held.parts.discard((moved.item, moved.part.number))
+        shared.moving.discard(moved.part.number)
+        shared.landed[moved.part.number] = moved.part
+        if shared.phase is Phase.DROPPING:
+            self._abandon_when_quiet(shared)
+        elif len(shared.landed) == shared.layout.count:
+            self._finish(shared)
+
+    def failed(self, worker: int, failed: Failed) -> None:
+        """A step or a part of a shared transfer failed for good."""
+        held = self._crowd[worker]
+        shared = self._shared.get(failed.number)
+        if shared is None:
+            return
+        if failed.kind == "begin" and failed.number in held.steps:
+            held.steps.discard(failed.number)
+            self._end_failed(shared, failed.failure)
+        elif failed.kind == "finish" and failed.number in held.steps:
+            held.steps.discard(failed.number)
+            self._fail(shared, failed.failure)
+        elif failed.kind == "part" and (failed.number, failed.part) in held.parts:
+            held.parts.discard((failed.number, failed.part))
+            shared.moving.discard(failed.part)
+            self._fail(shared, failed.failure)
+
+    def abandoned(self, worker: int, number: int) -> None:
+        """The multipart upload is aborted, the temporary file is gone."""
+        shared = self._shared.get(number)
+        if shared is None or number not in self._crowd[worker].steps:
+            return
+        self._crowd[worker].steps.discard(number)
+        if shared.failure is not None:
+            self._end_failed(shared, shared.failure)
+        else:
+            self._leave(shared)
+
+    def _deal_steps(self, orders: list[tuple[int, Order]]) -> None:
+        while self._steps:
+            number, order = self._steps.popleft()
+            worker = self._crowd.least_loaded()
+            self._crowd[worker].steps.add(number)
+            orders.append((worker, order))
+
+    def _deal_parts(self, orders: list[tuple[int, Order]]) -> None:
+        for shared in self._shared.values():
+            if shared.phase is not Phase.MOVING or shared.begun is None:
+                continue
+            while len(shared.moving) < self._limits.concurrency:
+                worker = self._crowd.fewest_parts()
+                if len(self._crowd[worker].parts) >= self._limits.parts_per_worker:
+                    return
+                number = shared.take_part()
+                if not number:
+                    break
+                offset, size = shared.layout.part(number)
+                shared.moving.add(number)
+                self._crowd[worker].parts.add((shared.item.number, number))
+                orders.append((worker, MovePart(shared.item, shared.begun, number, offset, size)))
+
+    def _deal_beginnings(self, orders: list[tuple[int, Order]]) -> None:
+        """Begin as many large objects as keep every worker's hands full of parts."""
+        most = max(1, 2 * self._limits.parts_per_worker * len(self._crowd) // max(1, self._limits.concurrency))
+        while self._waiting and len(self._shared) - len(self._waiting) < most:
+            shared = self._shared[self._waiting.popleft()]
+            shared.phase = Phase.BEGINNING
+            worker = self._crowd.least_loaded()
+            self._crowd[worker].steps.add(shared.item.number)
+            orders.append((worker, Begin(shared.item)))
+
+    # --- the life of a shared transfer --------------------------------------------------------------------------------
+
+    def _finish(self, shared: _Shared) -> None:
+        if shared.begun is None:
+            return
+        shared.phase = Phase.FINISHING
+        parts = tuple(shared.landed[number] for number in sorted(shared.landed))
+        self._steps.append((shared.item.number, Finish(shared.item, shared.begun, parts)))
+
+    def _fail(self, shared: _Shared, failure: Failure | None) -> None:
+        """One thing went wrong for good: the whole transfer fails, once it is cleaned up."""
+        if shared.failure is None:
+            shared.failure = failure
+        if shared.phase is not Phase.ABANDONING:
+            self._drop(shared)
+
+    def _drop(self, shared: _Shared) -> None:
+        """Call back the parts in flight, then abandon."""
+        if shared.phase is not Phase.DROPPING:
+            shared.phase = Phase.DROPPING
+            for number, held in self._crowd.items():
+                if any(item == shared.item.number for item, _ in held.parts):
+                    self._drops.append((number, Drop(shared.item.number)))
+        self._abandon_when_quiet(shared)
+
+    def _abandon_when_quiet(self, shared: _Shared) -> None:
+        if shared.moving:
+            return
+        if shared.begun is None:
+            self._leave(shared)
+            return
+        shared.phase = Phase.ABANDONING
+        self._steps.append((shared.item.number, Abandon(shared.item, shared.begun)))
+
+    def _leave(self, shared: _Shared) -> None:
+        """Nothing is left of it at its destination: it is forgotten, or starts over."""
+        del self._shared[shared.item.number]
+        if shared.starts_over and not self.is_stopped:
+            self.add(shared.item, shared.layout)
+
+    def _end_failed(self, shared: _Shared, failure: Failure) -> None:
+        self._shared.pop(shared.item.number)
+        self._losses.forget(shared.item.number)
+        self.ended.append((shared.item, Outcome(shared.item.number, Status.FAILED, failure=failure)))
+
+    def _redo_step(self, shared: _Shared) -> None:
+        """The worker that had this transfer's step in hand is dead."""
+        number = shared.item.number
+        if shared.phase is Phase.ABANDONING and shared.begun is not None:
+            # However often: an abort does not kill workers, and what is not aborted is billed.
+            self._steps.append((number, Abandon(shared.item, shared.begun)))
+        elif not self._losses.may_try_again(number):
+            if shared.begun is None:
+                self._end_failed(shared, lost_failure())
+            else:
+                self._fail(shared, lost_failure())
+        elif shared.phase is Phase.FINISHING and shared.item.direction is not Direction.DOWNLOAD:
+            self._finish(shared)
+        else:
+            # Nothing is known of the temporary file (it may be published already): it goes, and the object is fetched
+            # again. A transfer that had not begun simply begins again.
+            shared.starts_over = True
+            self._drop(shared)

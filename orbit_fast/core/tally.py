@@ -1,0 +1,98 @@
+"""What a job has come to: the counts, and the exit code that follows from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orbit_fast.core.errors import Exit
+from orbit_fast.core.messages import Failure
+from orbit_fast.core.messages import Outcome
+from orbit_fast.core.messages import Status
+from orbit_fast.core.messages import Verified
+
+DENIED_AT_START = 3
+"""So many refusals in a row, and nothing else before: the credentials may not do this job at all."""
+
+_DENIED = frozenset({"AccessDenied", "AllAccessDisabled", "AccountProblem"})
+_UNREACHABLE = frozenset({"E_CONNECT", "E_DNS"})
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of ended objects. `add` is the only writer of all but the last three.
+
+    Attributes:
+        copied: objects done (in a dry run: that would have been).
+        skipped: objects left as they are.
+        failed: objects that failed.
+        denied: of those, refused for want of permission.
+        unreachable: of those, for want of any connection to the service.
+        damaged: of those, with bytes that were not what they should be.
+        archived: of those skipped, because they must be restored first.
+        unverified: objects done of which only the size could be compared.
+        size: bytes of the objects done.
+        stopper: the failure that ended the job, if one did.
+        signal: the signal that ended it, or 0.
+        is_report_lost: stdout did not take the report.
+    """
+
+    copied: int = 0
+    skipped: int = 0
+    failed: int = 0
+    denied: int = 0
+    unreachable: int = 0
+    damaged: int = 0
+    archived: int = 0
+    unverified: int = 0
+    size: int = 0
+    stopper: Failure | None = None
+    signal: int = 0
+    is_report_lost: bool = False
+
+    @property
+    def ended(self) -> int:
+        """Objects that ended, however."""
+        return self.copied + self.skipped + self.failed
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one more."""
+        if outcome.status is Status.SKIPPED:
+            self.skipped += 1
+            self.archived += outcome.reason == "glacier"
+        elif outcome.status is Status.FAILED:
+            self.fail(outcome.failure)
+        else:
+            self.copied += 1
+            self.size += outcome.size
+            self.unverified += outcome.verified is Verified.SIZE
+
+    def fail(self, failure: Failure | None) -> None:
+        """Count one more that failed."""
+        self.failed += 1
+        if failure is not None:
+            self.denied += failure.code in _DENIED
+            self.unreachable += failure.code in _UNREACHABLE
+            self.damaged += failure.exit_code == Exit.INTEGRITY
+
+    @property
+    def is_denied(self) -> bool:
+        """Everything so far was refused, often enough to know that the rest will be."""
+        return self.denied >= DENIED_AT_START and self.denied == self.ended
+
+    def exit_code(self, *, ignores_archived: bool = False) -> int:
+        """The exit code of the command.
+
+        Args:
+            ignores_archived: objects that must be restored first do not make the job a failure.
+        """
+        if self.signal:
+            return 128 + self.signal
+        if self.damaged:
+            return Exit.INTEGRITY
+        if self.stopper is not None:
+            return self.stopper.exit_code
+        if self.failed and self.denied + self.unreachable == self.ended:
+            return Exit.NOT_POSSIBLE
+        if self.failed or self.is_report_lost or (self.archived and not ignores_archived):
+            return Exit.SOME_FAILED
+        return Exit.DONE

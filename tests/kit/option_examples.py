@@ -1,0 +1,89 @@
+"""One example of every option: what is given, and the value that it becomes."""
+
+from __future__ import annotations
+
+from orbit_fast.core.settings import MIB
+from orbit_fast.core.values import Option
+
+KEY = b"k" * 32
+"""What the key file of the examples holds."""
+
+NOW_NS = 10**18
+"""When the examples are read."""
+
+EXAMPLES = {
+    "endpoint_url": ("http://h:9", "http://h:9"),
+    "region": ("eu-west-1", "eu-west-1"),
+    "aws_profile": ("work", "work"),
+    "credentials_file": ("/c", "/c"),
+    "no_sign_request": (True, True),
+    "use_acceleration": (True, True),
+    "request_payer": ("requester", "requester"),
+    "no_verify_ssl": (True, False),
+    "ca_bundle": ("/ca.pem", "/ca.pem"),
+    "use_list_objects_v1": (True, True),
+    "addressing_style": ("virtual", "virtual"),
+    "force_path_style": (True, "path"),
+    "unsigned_payload": (True, True),
+    "retry_attempts": ("0", 0),
+    "timeout": ("5", 5.0),
+    "workers": ("7", 7),
+    "concurrency": ("3", 3),
+    "part_size": ("16", 16 * MIB),
+    "processes": ("2", 2),
+    "max_memory": ("64M", 64 * MIB),
+    "no_verify": (True, False),
+    "require_verify": (True, True),
+    "checksum_algorithm": ("crc64nvme", "CRC64NVME"),
+    "preserve_metadata": (True, True),
+    "recursive": (True, True),
+    "include": (("a*", "b"), ("a*", "b")),
+    "exclude": (("c",), ("c",)),
+    "newer_than": ("1s", NOW_NS - 10**9),
+    "older_than": ("2s", NOW_NS - 2 * 10**9),
+    "min_size": ("1K", 1024),
+    "max_size": ("0", 0),
+    "flatten": (True, True),
+    "raw": (True, True),
+    "symlink": ("follow", True),
+    "no_clobber": (True, True),
+    "if_size_differ": (True, True),
+    "if_source_newer": (True, True),
+    "force_glacier_transfer": (True, True),
+    "ignore_glacier_warnings": (True, True),
+    "version_id": ("v", "v"),
+    "content_type": ("text/x", "text/x"),
+    "no_guess_mime_type": (True, False),
+    "content_encoding": ("gzip", "gzip"),
+    "content_disposition": ("inline", "inline"),
+    "content_language": ("de", "de"),
+    "cache_control": ("no-cache", "no-cache"),
+    "expires_header": ("2030-01-01", "2030-01-01"),
+    "metadata": (("a=1", "b=2", "a=3"), (("a", "3"), ("b", "2"))),
+    "metadata_directive": ("replace", "REPLACE"),
+    "tags": (("a=1&b=2", "c=3"), (("a", "1"), ("b", "2"), ("c", "3"))),
+    "acl": ("public-read", "public-read"),
+    "storage_class": ("GLACIER_IR", "GLACIER_IR"),
+    "sse": ("aes256", "AES256"),
+    "sse_kms_key_id": ("id", "id"),
+    "sse_c_key_file": ("f", KEY),
+    "json": (True, True),
+    "verbose": (2, 2),
+    "quiet": (True, True),
+    "log_level": ("debug", "debug"),
+    "dry_run": (True, True),
+    "stat": (True, True),
+    "human_readable": (True, True),
+    "progress": (False, False),
+}
+
+NEEDED = {"sse_kms_key_id": {"sse": "aws:kms"}}
+
+
+def example_of(option: Option):
+    """What an option is given, and the value that it becomes."""
+    name = option.parameter
+    for side in ("source_", "dest_"):
+        if name.startswith(side):
+            return EXAMPLES[name.removeprefix(side)]
+    return EXAMPLES[name]
