@@ -1,0 +1,226 @@
+"""S3 → S3 inside the service: no object byte passes through this machine.
+
+One CopyObject up to the service's limit, above it a multipart upload whose parts are UploadPartCopy. A multipart copy
+carries over by itself what CopyObject would: content headers, user metadata and tags of the source.
+
+The copy is proven by its ETag (equal to the source's where both are MD5s) or by comparing size and checksum of both
+objects.
+"""
+
+from __future__ import annotations
+
+from orbit_fast.core import decode
+from orbit_fast.core import encode
+from orbit_fast.core import etag
+from orbit_fast.core.encode import CopySource
+from orbit_fast.core.errors import ChecksumMismatch
+from orbit_fast.core.errors import SizeMismatch
+from orbit_fast.core.errors import UploadGone
+from orbit_fast.core.events import Landed
+from orbit_fast.core.messages import Begun
+from orbit_fast.core.messages import Finish
+from orbit_fast.core.messages import Item
+from orbit_fast.core.messages import MovePart
+from orbit_fast.core.messages import PartFact
+from orbit_fast.core.messages import Status
+from orbit_fast.core.messages import Verified
+from orbit_fast.core.model import ObjectFacts
+from orbit_fast.io import upload
+from orbit_fast.io.flow import Call
+from orbit_fast.io.flow import Flow
+from orbit_fast.io.transfer import COMMIT_FIRST_BYTE_S
+from orbit_fast.io.transfer import Ending
+from orbit_fast.io.transfer import Surroundings
+from orbit_fast.io.transfer import end_early
+from orbit_fast.io.transfer import head
+
+
+def copy(around: Surroundings, item: Item) -> Flow[Ending]:
+    """Copy one object in one request.
+
+    Raises:
+        S3Error: it could not be done, or the copy is not what the source is.
+    """
+    early = yield from end_early(around, item)
+    if early is not None:
+        return early
+    started_s = around.monotonic_s()
+    options = around.settings.object
+    replaces = options.metadata_directive == "REPLACE"
+    reply = yield Call(
+        request=encode.copy_object(
+            item.key,
+            source=_source_of(around, item, item.etag),
+            headers=_headers(around, item) + encode.sse_c_headers(options, copy_source=True),
+            metadata_directive=options.metadata_directive if replaces else "",
+            tagging_directive="REPLACE" if options.tags else "",
+        ),
+        site=item.site,
+        first_byte_s=COMMIT_FIRST_BYTE_S,
+    )
+    copied = decode.copy_object(reply)
+    verified, facts = yield from _prove(around, item, copied.etag)
+    landed = Landed(
+        size=item.size,
+        etag=copied.etag,
+        version_id=copied.version_id,
+        checksum=facts.checksum if facts is not None else None,
+        verified=verified,
+        storage_class=options.storage_class,
+        attempts=reply.attempts,
+        duration_ms=around.elapsed_ms(started_s),
+    )
+    return Ending(Status.DONE, landed)
+
+
+# --- multipart -------------------------------------------------------------------------------------------------------
+
+
+def begin(around: Surroundings, item: Item) -> Flow[Begun | Ending]:
+    """Create the multipart upload with everything that the source object carries."""
+    early = yield from end_early(around, item)
+    if early is not None:
+        return early
+    options = around.settings.object
+    facts = yield from head(around, item.source_site, item.source_key, item.version_id)
+    if facts.size != item.size:
+        raise SizeMismatch(f"{item.source_key} had {item.size} bytes when it was listed and has {facts.size} now")
+    headers = _headers(around, item)
+    if options.metadata_directive != "REPLACE":
+        headers = _with_defaults(headers, facts.content_headers + encode.metadata_headers(facts.metadata.items()))
+    if facts.tag_count and not options.tags:
+        request = encode.get_object_tagging(item.source_key, version_id=item.version_id)
+        tags = decode.get_object_tagging((yield Call(request=request, site=item.source_site)))
+        headers = (*headers, ("x-amz-tagging", encode.tagging(tags)))
+    reply = yield Call(
+        request=encode.create_multipart_upload(item.key, headers=headers, algorithm=""),
+        site=item.site,
+        is_idempotent=False,
+    )
+    return Begun(
+        item=item.number,
+        token=decode.create_multipart_upload(reply),
+        etag=facts.etag,
+        version_id=item.version_id,
+        content_type=facts.content_type,
+        started_s=around.monotonic_s(),
+        attempts=reply.attempts,
+    )
+
+
+def move_part(around: Surroundings, order: MovePart) -> Flow[PartFact]:
+    """Copy one part, of the version that the copy began with."""
+    options = around.settings.object
+    reply = yield Call(
+        request=encode.upload_part_copy(
+            order.item.key,
+            upload_id=order.begun.token,
+            number=order.number,
+            source=_source_of(around, order.item, order.begun.etag),
+            byte_range=(order.offset, order.offset + order.size - 1),
+            headers=encode.sse_c_headers(options) + encode.sse_c_headers(options, copy_source=True),
+        ),
+        site=order.item.site,
+        first_byte_s=COMMIT_FIRST_BYTE_S,
+    )
+    return PartFact(
+        number=order.number,
+        offset=order.offset,
+        size=order.size,
+        etag=decode.upload_part_copy(reply).etag,
+        attempts=reply.attempts,
+    )
+
+
+def finish(around: Surroundings, order: Finish) -> Flow[Ending]:
+    """Complete the multipart copy and compare it with the source."""
+    item, begun, parts = order.item, order.begun, order.parts
+    copied_etag, version_id, attempts = "", "", 1
+    try:
+        reply = yield Call(
+            request=encode.complete_multipart_upload(item.key, upload_id=begun.token, parts=parts, algorithm=""),
+            site=item.site,
+            first_byte_s=COMMIT_FIRST_BYTE_S,
+        )
+        completed = decode.complete_multipart_upload(reply)
+        copied_etag, version_id, attempts = completed.etag, completed.version_id, reply.attempts
+    except UploadGone as gone:
+        # Perhaps a Complete of ours was carried out and its answer lost: then the object is there and equal.
+        try:
+            verified, _ = yield from _compare(around, item)
+        except (ChecksumMismatch, SizeMismatch):
+            raise gone from None
+        if verified is Verified.SIZE:
+            raise gone from None
+    verified, facts = yield from _compare(around, item)
+    landed = Landed(
+        size=item.size,
+        etag=copied_etag or (facts.etag if facts is not None else ""),
+        version_id=version_id,
+        checksum=facts.checksum if facts is not None else None,
+        verified=verified,
+        content_type=begun.content_type,
+        storage_class=around.settings.object.storage_class,
+        parts=len(parts),
+        attempts=max(attempts, begun.attempts, *(part.attempts for part in parts)),
+        duration_ms=around.elapsed_ms(begun.started_s),
+    )
+    return Ending(Status.DONE, landed)
+
+
+abandon = upload.abandon
+
+
+# --- pieces ----------------------------------------------------------------------------------------------------------
+
+
+def _source_of(around: Surroundings, item: Item, if_match: str) -> CopySource:
+    return CopySource(
+        bucket=around.sites[item.source_site].bucket,
+        key=item.source_key,
+        version_id=item.version_id,
+        if_match=if_match,
+    )
+
+
+def _headers(around: Surroundings, item: Item) -> encode.Headers:
+    """What the copy is given. A content type is guessed only when the source's metadata is being replaced."""
+    options = around.settings.object
+    guesses = options.metadata_directive == "REPLACE"
+    content_type = around.content_type_of(item.key) if guesses else options.content_type
+    return encode.object_headers(options, content_type=content_type)
+
+
+def _with_defaults(headers: encode.Headers, defaults: encode.Headers) -> encode.Headers:
+    given = {name for name, _ in headers}
+    return headers + tuple(pair for pair in defaults if pair[0] not in given)
+
+
+def _prove(around: Surroundings, item: Item, copied_etag: str) -> Flow[tuple[Verified, ObjectFacts | None]]:
+    """Equal MD5 ETags prove a copy for nothing; otherwise both objects are looked at."""
+    if item.etag == copied_etag and etag.is_md5(copied_etag):
+        return Verified.ETAG, None
+    return (yield from _compare(around, item))
+
+
+def _compare(around: Surroundings, item: Item) -> Flow[tuple[Verified, ObjectFacts | None]]:
+    """Compare both objects as the service describes them.
+
+    Raises:
+        SizeMismatch: the copy has another size.
+        ChecksumMismatch: it has another checksum.
+    """
+    source = yield from head(around, item.source_site, item.source_key, item.version_id)
+    made = yield from head(around, item.site, item.key)
+    if made.size != source.size:
+        raise SizeMismatch(f"the copy of {item.source_key} has {made.size} bytes of {source.size}")
+    ours, theirs = made.checksum, source.checksum
+    if ours is None or theirs is None or (ours.algorithm, ours.kind) != (theirs.algorithm, theirs.kind):
+        is_equal = made.etag == source.etag and etag.is_md5(made.etag, made.encryption)
+        return (Verified.ETAG if is_equal else Verified.SIZE), made
+    if ours.value == theirs.value:
+        return Verified.CHECKSUM, made
+    if ours.kind == "COMPOSITE":
+        # Composite values depend on where the parts were cut: other parts, other value, same bytes.
+        return Verified.SIZE, made
+    raise ChecksumMismatch(item.key, theirs.value, ours.value, code="E_REMOTE_MISMATCH")

@@ -1,0 +1,72 @@
+"""What is there: pages of a listing, and single keys.
+
+A page is accepted only when it is whole and plausible (right root element, keys that begin with the prefix and go on
+after the page before, a token where it says that there is more); anything else is an incomplete listing and an error,
+never a shorter list.
+"""
+
+from __future__ import annotations
+
+from orbit_fast.core import decode
+from orbit_fast.core import encode
+from orbit_fast.core.limits import MAX_PAGE_BYTES
+from orbit_fast.core.messages import Found
+from orbit_fast.core.messages import ListPage
+from orbit_fast.core.messages import Page
+from orbit_fast.core.messages import Stat
+from orbit_fast.core.model import Entry
+from orbit_fast.io.flow import Call
+from orbit_fast.io.flow import Flow
+from orbit_fast.io.transfer import Surroundings
+from orbit_fast.io.transfer import head
+
+
+def list_page(around: Surroundings, order: ListPage) -> Flow[Page]:
+    """Fetch one page.
+
+    Raises:
+        S3Error: it could not be had, or is not to be believed.
+    """
+    if around.sites[order.site].use_list_v1:
+        request = encode.list_objects_v1(
+            prefix=order.prefix,
+            delimiter=order.delimiter,
+            marker=order.token,
+            max_keys=order.max_keys,
+        )
+        reply = yield Call(request=request, site=order.site, max_body=MAX_PAGE_BYTES)
+        listing = decode.list_objects_v1(reply)
+    else:
+        request = encode.list_objects_v2(
+            prefix=order.prefix,
+            delimiter=order.delimiter,
+            token=order.token,
+            max_keys=order.max_keys,
+        )
+        reply = yield Call(request=request, site=order.site, max_body=MAX_PAGE_BYTES)
+        listing = decode.list_objects_v2(reply)
+    decode.check_page(listing, prefix=order.prefix, after=order.last_key, token=order.token)
+    return Page(
+        number=order.number,
+        entries=listing.entries,
+        prefixes=listing.prefixes,
+        next_token=listing.next_token if listing.is_truncated else "",
+    )
+
+
+def stat(around: Surroundings, order: Stat) -> Flow[Found]:
+    """Look one key up.
+
+    Raises:
+        NotFound: there is no such object.
+    """
+    facts = yield from head(around, order.site, order.key, order.version_id)
+    entry = Entry(
+        key=order.key,
+        size=facts.size,
+        mtime_ns=facts.mtime_ns,
+        etag=facts.etag,
+        storage_class=facts.storage_class,
+        version_id=order.version_id,
+    )
+    return Found(number=order.number, entry=entry, restore=facts.restore)

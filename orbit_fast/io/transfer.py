@@ -1,0 +1,169 @@
+"""What every transfer flow shares: the settings it runs under, the memory it may use, and how it ends."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from dataclasses import field
+from typing import Protocol
+
+from orbit_fast.core import decode
+from orbit_fast.core import encode
+from orbit_fast.core.errors import ChecksumMismatch
+from orbit_fast.core.errors import Internal
+from orbit_fast.core.errors import NotFound
+from orbit_fast.core.events import Landed
+from orbit_fast.core.messages import Item
+from orbit_fast.core.messages import Status
+from orbit_fast.core.messages import Verified
+from orbit_fast.core.model import Checksum
+from orbit_fast.core.model import ObjectFacts
+from orbit_fast.core.model import Site
+from orbit_fast.core.plan import decide
+from orbit_fast.core.settings import JobSettings
+from orbit_fast.io.files import Landings
+from orbit_fast.io.flow import Call
+from orbit_fast.io.flow import Flow
+from orbit_fast.io.mime import content_type
+
+COMMIT_FIRST_BYTE_S = 900.0
+"""CompleteMultipartUpload and CopyObject may be silent for minutes while the service assembles the object."""
+
+PUT_FIRST_BYTE_S = 60.0
+
+
+class Lease(Protocol):
+    """The right to use one slot."""
+
+    @property
+    def view(self) -> memoryview:
+        """The slot's memory."""
+
+    def release(self) -> None:
+        """Give it back; the view may not be used any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How the transfer of one item ended, when it did not fail.
+
+    Attributes:
+        status: done, skipped or planned (dry run).
+        landed: what is known about the object; of a skipped or planned one only the size.
+        reason: why it was skipped, one of `SkipReason`.
+    """
+
+    status: Status
+    landed: Landed
+    reason: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Surroundings:
+    """What a worker (or a library client) gives to its flows.
+
+    Attributes:
+        settings: of the job.
+        sites: S3 sides by number.
+        receive: memory that every download of this process receives into, one chunk at a time.
+        lease: hands out a slot to read a source into, or None when all are in use.
+        monotonic_s: the clock.
+        landings: makes the files that downloads land in.
+    """
+
+    settings: JobSettings
+    sites: Mapping[int, Site]
+    receive: memoryview
+    lease: Callable[[], Lease | None]
+    monotonic_s: Callable[[], float]
+    landings: Landings
+    _headers: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+
+    def signs_payload(self, site: int) -> bool:
+        """Whether request bodies to this site are hashed into the signature."""
+        target = self.sites[site]
+        return target.sign_payload and not target.endpoint.is_tls
+
+    def content_type_of(self, name: str) -> str:
+        """The content type to store for a file of this name; ``''`` says nothing about it."""
+        wanted = self.settings.object.content_type
+        if wanted or not self.settings.object.guess_mime_type:
+            return wanted
+        return content_type(name)
+
+    def object_headers(self, name: str) -> tuple[tuple[str, str], ...]:
+        """The headers that describe a new object of this name."""
+        content_type = self.content_type_of(name)
+        headers = self._headers.get(content_type)
+        if headers is None:
+            headers = encode.object_headers(self.settings.object, content_type=content_type)
+            self._headers[content_type] = headers
+        return headers
+
+    @contextlib.contextmanager
+    def leased(self) -> Iterator[memoryview]:
+        """A slot's memory for the length of a ``with``. Its owner starts a flow only when there is one."""
+        lease = self.lease()
+        if lease is None:
+            raise Internal("no slot is free: more transfers were started than there is memory for")
+        try:
+            yield lease.view
+        finally:
+            lease.release()
+
+    def elapsed_ms(self, started_s: float) -> int:
+        """Whole milliseconds since `started_s`."""
+        return round((self.monotonic_s() - started_s) * 1000)
+
+    @staticmethod
+    def proof(key: str, sent: Checksum, replied: Checksum | None) -> Verified | None:
+        """What an upload's reply proves: that the service computed the checksum we sent, or None (nothing yet)."""
+        if replied is not None and replied.algorithm == sent.algorithm:
+            if replied.value == sent.value:
+                return Verified.CHECKSUM
+            raise ChecksumMismatch(key, sent.value, replied.value, code="E_REMOTE_MISMATCH")
+        return None
+
+
+def head(around: Surroundings, site: int, key: str, version_id: str = "") -> Flow[ObjectFacts]:
+    """HeadObject with checksums.
+
+    Raises:
+        S3Error: NotFound where there is no such object.
+    """
+    request = encode.head_object(
+        key,
+        version_id=version_id,
+        checksum_mode=True,
+        headers=encode.sse_c_headers(around.settings.object),
+    )
+    reply = yield Call(request=request, site=site)
+    return decode.object_facts(reply.headers)
+
+
+def find(around: Surroundings, site: int, key: str, version_id: str = "") -> Flow[ObjectFacts | None]:
+    """As `head`, with None for an object that is not there."""
+    try:
+        return (yield from head(around, site, key, version_id))
+    except NotFound:
+        return None
+
+
+def end_early(around: Surroundings, item: Item) -> Flow[Ending | None]:
+    """The ending of an item that needs no transfer: a condition on its S3 destination forbids it, or this is a dry run.
+
+    Costs a HEAD where a condition is set, and nothing elsewhere.
+    """
+    selection = around.settings.selection
+    if selection.no_clobber or selection.if_size_differ or selection.if_source_newer:
+        facts = yield from find(around, item.site, item.key)
+        existing = None if facts is None else (facts.size, facts.mtime_ns)
+        reason = decide((item.size, item.mtime_ns), existing, selection)
+        if reason:
+            return Ending(Status.SKIPPED, Landed(size=item.size), reason)
+    if around.settings.output.dry_run:
+        return Ending(Status.PLANNED, Landed(size=item.size))
+    return None
