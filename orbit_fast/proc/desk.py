@@ -1,0 +1,314 @@
+"""The desk of a worker: orders in, events out, without a pipe, a loop or a process.
+
+An order becomes a flow; `run` drives it; what comes of it goes back as an event. Ends of whole items are collected for
+a few milliseconds, with their finished output lines, so that the supervisor wakes up once for many.
+
+How much runs at once: whole items up to the worker's share of ``--workers``; parts as the ledger deals them; both only
+while there is a slot for each upload that reads through one.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+from typing import Any
+
+from orbit_fast.core.errors import Cancelled
+from orbit_fast.core.errors import S3Error
+from orbit_fast.core.events import Renderer
+from orbit_fast.core.events import new_renderer
+from orbit_fast.core.events import pair_of
+from orbit_fast.core.messages import Abandon
+from orbit_fast.core.messages import Abandoned
+from orbit_fast.core.messages import Begin
+from orbit_fast.core.messages import Begun
+from orbit_fast.core.messages import Direction
+from orbit_fast.core.messages import Drop
+from orbit_fast.core.messages import DropItems
+from orbit_fast.core.messages import Event
+from orbit_fast.core.messages import Failed
+from orbit_fast.core.messages import Failure
+from orbit_fast.core.messages import Finish
+from orbit_fast.core.messages import Item
+from orbit_fast.core.messages import ListPage
+from orbit_fast.core.messages import MovePart
+from orbit_fast.core.messages import Order
+from orbit_fast.core.messages import Outcome
+from orbit_fast.core.messages import PartFact
+from orbit_fast.core.messages import PartMoved
+from orbit_fast.core.messages import Report
+from orbit_fast.core.messages import Stat
+from orbit_fast.core.messages import Status
+from orbit_fast.core.messages import Transfer
+from orbit_fast.io import copy
+from orbit_fast.io import download
+from orbit_fast.io import listing
+from orbit_fast.io import upload
+from orbit_fast.io.flow import Flow
+from orbit_fast.io.transfer import Ending
+from orbit_fast.io.transfer import Surroundings
+
+if TYPE_CHECKING:
+    from orbit_fast.io.client import Handle
+
+REPORT_AFTER_S = 0.005
+"""How long the end of an item may wait for others to be reported with."""
+
+REPORT_AT = 64
+"""So many ended items are reported at once."""
+
+WHOLE: dict[Direction, Callable[[Surroundings, Item], Flow[Ending]]] = {
+    Direction.UPLOAD: upload.upload,
+    Direction.DOWNLOAD: download.download,
+    Direction.COPY: copy.copy,
+}
+STEPS = {Direction.UPLOAD: upload, Direction.DOWNLOAD: download, Direction.COPY: copy}
+
+
+class Reporter:
+    """Collects how items ended, and sends it in few messages."""
+
+    def __init__(self, send: Callable[[Event], None], later: Callable[[float, Callable[[], None]], object]) -> None:
+        self._send = send
+        self._later = later
+        self._outcomes: list[Outcome] = []
+        self._lines: list[bytes] = []
+        self._errors: list[bytes] = []
+        self._is_scheduled = False
+
+    def add(self, outcome: Outcome, lines: bytes, errors: bytes) -> None:
+        """One more item has ended."""
+        self._outcomes.append(outcome)
+        if lines:
+            self._lines.append(lines)
+        if errors:
+            self._errors.append(errors)
+        if len(self._outcomes) >= REPORT_AT:
+            self.flush()
+        elif not self._is_scheduled:
+            self._is_scheduled = True
+            self._later(REPORT_AFTER_S, self._flush_scheduled)
+
+    def flush(self) -> None:
+        """Send what is there."""
+        if self._outcomes:
+            self._send(Report(tuple(self._outcomes), b"".join(self._lines), b"".join(self._errors)))
+            self._outcomes.clear()
+            self._lines.clear()
+            self._errors.clear()
+
+    def _flush_scheduled(self) -> None:
+        self._is_scheduled = False
+        self.flush()
+
+
+class Desk:
+    """Takes orders, starts flows, answers. Knows nothing of pipes: `send` takes events."""
+
+    def __init__(self, around: Surroundings, run: Callable[..., Handle], reporter: Reporter, *, index: int) -> None:
+        self._around = around
+        self._run = run
+        self._reporter = reporter
+        self._index = index
+        self._renderer: Renderer = new_renderer(around.settings, operation="cp", process=index)
+        self._buckets: list[str] = []
+        self._queue: deque[Item] = deque()
+        self._parts_waiting: deque[MovePart] = deque()
+        self._slots_free = 0
+        self._concurrency = 1
+        self._running: dict[object, Handle] = {}
+        self.send: Callable[[Event], None] = lambda _: None
+        self.on_idle: Callable[[], None] = lambda: None
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing runs and nothing waits."""
+        return not (self._running or self._queue or self._parts_waiting)
+
+    def set_up(self, buckets: list[str], *, concurrency: int, slots: int) -> None:
+        """How the job's buckets are called, and how much may run at once."""
+        self._buckets = buckets
+        self._concurrency = concurrency
+        self._slots_free = slots
+
+    def take(self, order: Order) -> None:
+        """Do what an order says."""
+        match order:
+            case Transfer(items=items):
+                self._queue.extend(items)
+                self._pump()
+            case MovePart():
+                self._parts_waiting.append(order)
+                self._pump()
+            case Begin(item=item):
+                self._step(("begin", item.number), STEPS[item.direction].begin(self._around, item), self._begun(item))
+            case Finish(item=item):
+                steps = STEPS[item.direction]
+                self._step(("finish", item.number), steps.finish(self._around, order), self._finished(item))
+            case Abandon(item=item, begun=begun):
+                steps = STEPS[item.direction]
+                self._step(("abandon", item.number), steps.abandon(self._around, item, begun), self._abandoned(item))
+            case Drop(item=number):
+                self._drop_parts(number)
+            case DropItems(running=running):
+                self._drop_items(running=running)
+            case ListPage(number=number):
+                self._step(("page", number), listing.list_page(self._around, order), self._answer("page", number))
+            case Stat(number=number):
+                self._step(("stat", number), listing.stat(self._around, order), self._answer("stat", number))
+            case _:
+                raise AssertionError(f"not an order for the desk: {order!r}")
+
+    def cancel_all(self) -> None:
+        """Give up everything: temporary files go, connections are closed."""
+        self._queue.clear()
+        self._parts_waiting.clear()
+        for handle in list(self._running.values()):
+            handle.cancel()
+
+    # --- whole items and parts: as many as memory and settings allow -------------------------------------------------
+
+    def _pump(self) -> None:
+        while self._parts_waiting:
+            order = self._parts_waiting[0]
+            needs_slot = order.item.direction is Direction.UPLOAD
+            if needs_slot and not self._slots_free:
+                break
+            self._parts_waiting.popleft()
+            self._slots_free -= needs_slot
+            flow = STEPS[order.item.direction].move_part(self._around, order)
+            self._step(("part", order.item.number, order.number), flow, self._part_ended(order, needs_slot))
+        while self._queue and len(self._running) < self._concurrency:
+            item = self._queue[0]
+            needs_slot = item.direction is Direction.UPLOAD and item.size > upload.IN_MEMORY
+            if needs_slot and not self._slots_free:
+                break
+            self._queue.popleft()
+            self._slots_free -= needs_slot
+            self._step(item.number, WHOLE[item.direction](self._around, item), self._whole_ended(item, needs_slot))
+
+    def _step(self, name: object, flow: Flow[Any], on_end: Callable[[Any], None]) -> None:
+        """Start a flow; `on_end` gets its result or the `S3Error` that ended it."""
+        ended = False
+
+        def end(result: Any) -> None:
+            nonlocal ended
+            ended = True
+            self._running.pop(name, None)
+            on_end(result)
+            self._pump()
+            if self.is_idle:
+                self.on_idle()
+
+        handle = self._run(flow, end)
+        if not ended:
+            self._running[name] = handle
+
+    def _drop_items(self, *, running: bool) -> None:
+        while self._queue:
+            self._report_failure(self._queue.popleft(), Cancelled("given up"))
+        if running:
+            for name in [name for name in self._running if isinstance(name, int)]:
+                self._running[name].cancel()
+
+    def _drop_parts(self, number: int) -> None:
+        for order in [order for order in self._parts_waiting if order.item.number == number]:
+            self._parts_waiting.remove(order)
+            self._fail("part", number, Cancelled("given up"), order.number)
+        names = [name for name in self._running if isinstance(name, tuple) and name[:2] == ("part", number)]
+        for name in names:
+            self._running[name].cancel()
+
+    # --- what comes of a flow ----------------------------------------------------------------------------------------
+
+    def _whole_ended(self, item: Item, held_slot: bool) -> Callable[[Ending | S3Error], None]:  # noqa: FBT001 - bound at once
+        report = self._ended(item)
+
+        def on_end(result: Ending | S3Error) -> None:
+            self._slots_free += held_slot
+            report(result)
+
+        return on_end
+
+    def _ended(self, item: Item) -> Callable[[Ending | S3Error], None]:
+        def on_end(result: Ending | S3Error) -> None:
+            pair = pair_of(item, self._buckets)
+            if isinstance(result, S3Error):
+                self._report_failure(item, result)
+            elif result.status is Status.DONE:
+                landed = result.landed
+                lines = self._renderer.done(pair, landed)
+                outcome = Outcome(item.number, Status.DONE, landed.size, landed.verified)
+                self._reporter.add(outcome, lines.out, lines.err)
+            elif result.status is Status.PLANNED:
+                lines = self._renderer.planned(pair, result.landed.size)
+                self._reporter.add(Outcome(item.number, Status.PLANNED, result.landed.size), lines.out, lines.err)
+            else:
+                lines = self._renderer.skipped(pair, result.reason, result.landed.size)
+                outcome = Outcome(item.number, Status.SKIPPED, result.landed.size, reason=result.reason)
+                self._reporter.add(outcome, lines.out, lines.err)
+
+        return on_end
+
+    def _report_failure(self, item: Item, error: S3Error) -> None:
+        failure = Failure.of(error)
+        outcome = Outcome(item.number, Status.FAILED, failure=failure)
+        if isinstance(error, Cancelled):
+            self._reporter.add(outcome, b"", b"")
+            return
+        lines = self._renderer.failed(pair_of(item, self._buckets), failure, error.attempts)
+        self._reporter.add(outcome, lines.out, lines.err)
+
+    def _finished(self, item: Item) -> Callable[[Ending | S3Error], None]:
+        ended = self._ended(item)
+
+        def on_end(result: Ending | S3Error) -> None:
+            if isinstance(result, S3Error):
+                # Not the end yet: the ledger has the upload abandoned first, and then reports the failure.
+                self._fail("finish", item.number, result)
+            else:
+                ended(result)
+
+        return on_end
+
+    def _begun(self, item: Item) -> Callable[[Begun | Ending | S3Error], None]:
+        ended = self._ended(item)
+
+        def on_end(result: Begun | Ending | S3Error) -> None:
+            if isinstance(result, Begun):
+                self.send(result)
+            elif isinstance(result, Ending):
+                ended(result)
+            else:
+                self._fail("begin", item.number, result)
+
+        return on_end
+
+    def _part_ended(self, order: MovePart, held_slot: bool) -> Callable[[PartFact | S3Error], None]:  # noqa: FBT001 - bound at once
+        def on_end(result: PartFact | S3Error) -> None:
+            self._slots_free += held_slot
+            if isinstance(result, PartFact):
+                self.send(PartMoved(order.item.number, result))
+            else:
+                self._fail("part", order.item.number, result, order.number)
+
+        return on_end
+
+    def _abandoned(self, item: Item) -> Callable[[S3Error | None], None]:
+        def on_end(result: S3Error | None) -> None:
+            self.send(Abandoned(item.number, Failure.of(result) if result is not None else None))
+
+        return on_end
+
+    def _answer(self, kind: str, number: int) -> Callable[[Any], None]:
+        def on_end(result: Any) -> None:
+            if isinstance(result, S3Error):
+                self._fail(kind, number, result)
+            else:
+                self.send(result)
+
+        return on_end
+
+    def _fail(self, kind: str, number: int, error: S3Error, part: int = 0) -> None:
+        self.send(Failed(kind, number, Failure.of(error), part))

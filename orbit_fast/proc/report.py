@@ -1,0 +1,154 @@
+"""What the job says: finished lines out, counts kept, progress shown, and the summary last.
+
+The one writer of stdout lives here, and one for the lines on stderr. Lines of objects arrive finished from the workers
+and are forwarded unread; this side renders only what it knows alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Sequence
+
+from orbit_fast.core.console import Console
+from orbit_fast.core.console import Snapshot
+from orbit_fast.core.errors import S3Error
+from orbit_fast.core.events import Lines
+from orbit_fast.core.events import Pair
+from orbit_fast.core.events import Totals
+from orbit_fast.core.events import new_renderer
+from orbit_fast.core.messages import Failure
+from orbit_fast.core.messages import Outcome
+from orbit_fast.core.settings import JobSettings
+from orbit_fast.core.tally import Tally
+from orbit_fast.proc.writer import LineWriter
+
+DRAIN_S = 3600.0
+"""How long the end of a job waits for a slow reader of stdout; a reader that never reads is a job that never ends."""
+
+ERRORS_DRAIN_S = 5.0
+
+
+class Report:
+    """The voice of one job.
+
+    Attributes:
+        tally: the counts.
+        out: the writer of stdout.
+        err: the writer of stderr.
+    """
+
+    def __init__(self, settings: JobSettings, console: Console, monotonic_s: Callable[[], float]) -> None:
+        self.tally = Tally()
+        self.out = LineWriter(1)
+        self.err = LineWriter(2)
+        self._settings = settings
+        self._console = console
+        self._monotonic_s = monotonic_s
+        self._renderer = new_renderer(settings, operation="cp")
+        self._started_s = monotonic_s()
+
+    @property
+    def writers(self) -> Sequence[LineWriter]:
+        """Both writers."""
+        return (self.out, self.err)
+
+    @property
+    def is_congested(self) -> bool:
+        """Whether whoever makes lines should wait for their reader."""
+        return self.out.is_congested or self.err.is_congested
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the job began."""
+        return self._monotonic_s() - self._started_s
+
+    def forward(self, out: bytes, err: bytes) -> None:
+        """Lines that are finished."""
+        if out and not (self._console.is_stdout_tty and self._console.write(out)):
+            self.out.write(out)
+        if err and not self._console.write(err, is_error=True):
+            self.err.write(err)
+
+    def ended(self, outcome: Outcome) -> None:
+        """A worker said how an object ended, and sent its line besides."""
+        if outcome.failure is None or outcome.failure.code != "E_CANCELLED":
+            self.tally.add(outcome)
+
+    def failed(self, pair: Pair, failure: Failure) -> None:
+        """An object failed here, before a worker had it or after one gave it up."""
+        if failure.code != "E_CANCELLED":
+            self.tally.fail(failure)
+            self._say(self._renderer.failed(pair, failure))
+
+    def skipped(self, pair: Pair, reason: str, size: int | None = None) -> None:
+        """An object was left out here."""
+        self.tally.skipped += 1
+        self.tally.archived += reason == "glacier"
+        self._say(self._renderer.skipped(pair, reason, size))
+
+    def stopped(self, failure: Failure, pair: Pair = ("", "")) -> None:
+        """The job cannot go on. Only the first reason is said."""
+        if self.tally.stopper is None:
+            self.tally.stopper = failure
+            self._say(self._renderer.failed(pair, failure))
+
+    def stopped_by_item(self, failure: Failure) -> None:
+        """The job cannot go on because of what an object's own line has said already."""
+        if self.tally.stopper is None:
+            self.tally.stopper = failure
+
+    def stopped_by(self, error: S3Error, pair: Pair = ("", "")) -> None:
+        """As `stopped`, from an exception."""
+        self.stopped(Failure.of(error), pair)
+
+    def note(self, text: str) -> None:
+        """Something that happened and was dealt with; for whoever asked to hear more."""
+        if self._settings.output.verbose and not self._settings.output.json:
+            self.forward(b"", f"orbit: {text}\n".encode())
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Progress on the terminal."""
+        self._console.show(snapshot)
+
+    def progress(self, snapshot: Snapshot) -> None:
+        """Progress as an event, where events are wanted."""
+        self._say(self._renderer.progress(snapshot))
+
+    def pump(self) -> None:
+        """Write what can be written without waiting."""
+        for writer in self.writers:
+            if writer.wants_write:
+                writer.pump()
+
+    def close(self, *, retries: int) -> int:
+        """Say the summary, wait for the readers, and find the exit code."""
+        self._console.close()
+        self._drain()
+        exit_code = self._exit_code()
+        totals = Totals(
+            command="cp",
+            files_copied=self.tally.copied,
+            files_skipped=self.tally.skipped,
+            files_failed=self.tally.failed,
+            bytes_copied=0 if self._settings.output.dry_run else self.tally.size,
+            duration_s=self.elapsed_s,
+            retries=retries,
+            unverified=self.tally.unverified,
+            exit_code=exit_code,
+            interrupted=self.tally.signal != 0,
+        )
+        self._say(self._renderer.summary(totals))
+        self._drain()
+        return self._exit_code()
+
+    def _exit_code(self) -> int:
+        self.tally.is_report_lost = self.out.broken is not None and self.out.lost_bytes > 0
+        return self.tally.exit_code(ignores_archived=self._settings.selection.ignore_glacier_warnings)
+
+    def _drain(self) -> None:
+        is_interrupted = self.tally.signal != 0
+        self.out.drain(ERRORS_DRAIN_S if is_interrupted else DRAIN_S, self._monotonic_s)
+        self.err.drain(ERRORS_DRAIN_S, self._monotonic_s)
+
+    def _say(self, lines: Lines) -> None:
+        self.forward(lines.out, lines.err)

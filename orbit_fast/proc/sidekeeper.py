@@ -1,0 +1,145 @@
+"""Keeps the job's sides up to date.
+
+They are found at the start, renewed before credentials expire, and moved when a bucket lives elsewhere than was
+thought. Whoever needs to know is told through `on_change`.
+"""
+
+from __future__ import annotations
+
+import selectors
+from collections.abc import Callable
+from collections.abc import Mapping
+
+from orbit_fast.core.messages import Failure
+from orbit_fast.core.model import Site
+from orbit_fast.core.settings import JobSettings
+from orbit_fast.io.clock import Clock
+from orbit_fast.proc.errand import Errand
+from orbit_fast.proc.sides import Side
+from orbit_fast.proc.sides import Sides
+from orbit_fast.proc.sides import needs_botocore
+from orbit_fast.proc.sides import resolve
+
+DEADLINE_S = 90.0
+"""Longest time that botocore's chain may take: a browser, a metadata service that is not there, a helper program."""
+
+REFRESH_BEFORE_S = 300.0
+"""Credentials are renewed this long before they expire; botocore calls it mandatory at 600 s, services cut at 0."""
+
+NOBODY = Sides(sites=(), identities=())
+
+
+class SideKeeper:
+    """The sides, as they are now.
+
+    Attributes:
+        sides: what was asked for.
+        found: sites and credentials; no sites while they are being looked for.
+        on_change: called when `found` has changed; with the number of the worker that knows already, or -1.
+        on_failure: called when they could not be found.
+    """
+
+    def __init__(
+        self,
+        sides: tuple[Side, ...],
+        settings: JobSettings,
+        environment: Mapping[str, str],
+        selector: selectors.BaseSelector,
+        clock: Clock,
+    ) -> None:
+        self.sides = sides
+        self.found = NOBODY
+        self.on_change: Callable[[int], None] = lambda _: None
+        self.on_failure: Callable[[Failure], None] = lambda _: None
+        self._settings = settings
+        self._environment = environment
+        self._selector = selector
+        self._clock = clock
+        self._errand: Errand[Sides] | None = None
+        self._refresh_at_s = 0.0
+
+    @property
+    def is_found(self) -> bool:
+        """Requests can be addressed and signed."""
+        return bool(self.found.sites)
+
+    @property
+    def is_looking(self) -> bool:
+        """An answer is awaited."""
+        return self._errand is not None
+
+    def start(self) -> None:
+        """Find the sides: at once where that needs nobody's help, else in a child.
+
+        Raises:
+            S3Error: they cannot be had.
+        """
+        if needs_botocore(self.sides, self._settings, self._environment):
+            self.refresh()
+        else:
+            self._settle(resolve(self.sides, self._settings, self._environment))
+
+    def refresh(self) -> None:
+        """Look again, unless that is being done.
+
+        Raises:
+            LocalError: no process to be had for it.
+        """
+        if self._errand is not None:
+            return
+        self._errand = Errand(
+            "credentials",
+            lambda: resolve(self.sides, self._settings, self._environment),
+            Sides,
+            deadline_s=DEADLINE_S,
+            monotonic_s=self._clock.monotonic_s,
+        )
+        self._selector.register(self._errand, selectors.EVENT_READ, self.advance)
+
+    def advance(self) -> None:
+        """See whether the child has answered."""
+        errand = self._errand
+        if errand is None:
+            return
+        self._selector.unregister(errand)
+        if not errand.advance():
+            self._selector.register(errand, selectors.EVENT_READ, self.advance)
+            return
+        self._errand = None
+        result = errand.result
+        if isinstance(result, Sides):
+            self._settle(result)
+        elif self.is_found:
+            # No fresh ones to be had: the requests that wait are told so, and fail with the reason they had.
+            self._settle(self.found)
+        elif result is not None:
+            self.on_failure(result)
+
+    def tick(self) -> None:
+        """Look after deadlines."""
+        if self._errand is not None and self._clock.monotonic_s() >= self._errand.expires_s:
+            self.advance()
+        if self._refresh_at_s and self._clock.now_s() >= self._refresh_at_s:
+            self._refresh_at_s = 0.0
+            self.refresh()
+
+    def move(self, site: Site, told_by: int) -> None:
+        """A worker found that a bucket lives elsewhere."""
+        sites = tuple(site if known.number == site.number else known for known in self.found.sites)
+        self.found = Sides(sites=sites, identities=self.found.identities)
+        self.on_change(told_by)
+
+    def close(self) -> None:
+        """Stop looking."""
+        if self._errand is not None:
+            self._selector.unregister(self._errand)
+            self._errand.close()
+            self._errand = None
+
+    def _settle(self, found: Sides) -> None:
+        # Sites that have moved meanwhile stay where they are: only who signs is new.
+        sites = self.found.sites or found.sites
+        self.found = Sides(sites=sites, identities=found.identities)
+        expiries = [identity.expires_at_s for identity in found.identities if identity.expires_at_s]
+        self._refresh_at_s = min(expiries) - REFRESH_BEFORE_S if expiries else 0.0
+        self.on_change(-1)

@@ -1,0 +1,414 @@
+"""The supervisor: finds, deals, watches and reports. One process, one thread, one selector, no payload byte.
+
+It has no event loop and no thread of its own, so it may fork at any time: the first worker at once, more as the work
+grows, another one where one died. It never waits for the network or for a reader of its output; the only things that
+make it stop are an empty ledger, a failure that ends the job, and a signal.
+
+How a job ends early, by a signal or by a failure that every other object would share: nothing new is dealt, shared
+transfers are called back and abandoned, whole items that run may finish. After `GRACE_S` seconds, or at a second
+signal, what still runs is called back too; after a last second, workers are killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import selectors
+import signal
+from collections.abc import Mapping
+from collections.abc import Sequence
+
+import msgspec
+
+from orbit_fast.core.console import Snapshot
+from orbit_fast.core.errors import Authentication
+from orbit_fast.core.errors import Exit
+from orbit_fast.core.errors import S3Error
+from orbit_fast.core.errors import Scope
+from orbit_fast.core.errors import WorkerLost
+from orbit_fast.core.events import pair_of
+from orbit_fast.core.ledger import Ledger
+from orbit_fast.core.messages import Abandoned
+from orbit_fast.core.messages import Begun
+from orbit_fast.core.messages import DropItems
+from orbit_fast.core.messages import Event
+from orbit_fast.core.messages import Failed
+from orbit_fast.core.messages import Failure
+from orbit_fast.core.messages import Found
+from orbit_fast.core.messages import ListPage
+from orbit_fast.core.messages import Log
+from orbit_fast.core.messages import NeedCredentials
+from orbit_fast.core.messages import Page
+from orbit_fast.core.messages import PartMoved
+from orbit_fast.core.messages import Ready
+from orbit_fast.core.messages import RegionFound
+from orbit_fast.core.messages import Report as ItemsEnded
+from orbit_fast.core.messages import Setup
+from orbit_fast.core.messages import Stat
+from orbit_fast.core.messages import Status
+from orbit_fast.core.pace import Pace
+from orbit_fast.core.settings import JobSettings
+from orbit_fast.io.clock import Clock
+from orbit_fast.proc.cells import Cell
+from orbit_fast.proc.crew import MAX_DEATHS
+from orbit_fast.proc.crew import Crew
+from orbit_fast.proc.finders import Finder
+from orbit_fast.proc.intake import Intake
+from orbit_fast.proc.report import Report
+from orbit_fast.proc.sidekeeper import SideKeeper
+from orbit_fast.proc.sides import Side
+from orbit_fast.proc.signals import SignalWatch
+from orbit_fast.proc.slots import SlotArena
+from orbit_fast.proc.spawn import WorkerProcess
+
+GRACE_S = 5.0
+"""How long running objects may go on after the job was told to end."""
+
+LAST_S = 1.0
+"""How long what was called back may take to clean up."""
+
+TICK_S = 0.2
+"""How often progress is looked at, and limits."""
+
+PROGRESS_EVENT_S = 1.0
+
+
+class Supervisor:
+    """One job, from its first look at the sources to the summary."""
+
+    def __init__(
+        self,
+        settings: JobSettings,
+        environment: Mapping[str, str],
+        report: Report,
+        ledger: Ledger,
+        *,
+        sides: Sequence[Side],
+        processes: int,
+    ) -> None:
+        self._settings = settings
+        self._report = report
+        self._ledger = ledger
+        self._processes = processes
+        self._harmless = _harmless(environment)
+        self._clock = Clock()
+        self._selector = selectors.DefaultSelector()
+        self._arena = SlotArena.create(max_memory=settings.transfer.max_memory, workers=processes)
+        self._crew = Crew(self._selector, self._arena, size=processes)
+        self._signals = SignalWatch()
+        self._sides = SideKeeper(tuple(sides), settings, environment, self._selector, self._clock)
+        self._sides.on_change = self._sides_changed
+        self._sides.on_failure = self._stop_job
+        self._finders: list[Finder] = []
+        self._intake: Intake | None = None
+        self._asked: dict[int, Finder] = {}
+        self._asks = 0
+        self._probe = 0
+        self._ready: set[int] = set()
+        self._introduced: set[int] = set()
+        self._deadline_s: float | None = None
+        self._is_recalled = False
+        self._is_over = False
+        self._shown_s = 0.0
+        self._told_s = 0.0
+        self._pace = Pace()
+
+    # --- what the job gives it ---------------------------------------------------------------------------------------
+
+    def set_sources(self, finders: Sequence[Finder], intake: Intake) -> None:
+        """Where objects come from."""
+        self._finders = list(finders)
+        self._intake = intake
+
+    def ask(self, finder: Finder, order: ListPage | Stat) -> None:
+        """Have a page or a stat fetched for a finder."""
+        self._asks += 1
+        self._asked[self._asks] = finder
+        self._ledger.ask(msgspec.structs.replace(order, number=self._asks))
+
+    def probe(self, site: int) -> None:
+        """See that the destination can be reached at all before many objects are sent there."""
+        self._asks += 1
+        self._probe = self._asks
+        self._ledger.is_held = True
+        self._ledger.ask(ListPage(self._asks, site, "", max_keys=1))
+
+    # --- the loop ----------------------------------------------------------------------------------------------------
+
+    def run(self) -> int:
+        """Do the job; the exit code."""
+        retries = 0
+        try:
+            self._selector.register(self._signals, selectors.EVENT_READ, self._take_signals)
+            self._crew.start_up_to(1)  # it starts up while the sides are found
+            self._sides.start()
+            while not self._is_over:
+                self._turn()
+        except S3Error as error:
+            self._report.stopped_by(error)
+        finally:
+            retries = self._close()
+        try:
+            return self._report.close(retries=retries)
+        finally:
+            self._signals.restore()
+
+    def _turn(self) -> None:
+        has_more = self._find()
+        if self._sides.is_found:
+            for index, order in self._ledger.deal():
+                self._crew.send(index, order)
+            self._take_ended()
+            if self._deadline_s is None and len(self._crew) < self._processes:
+                self._crew.start_up_to(self._ledger.wanted_workers())
+        if self._has_ended():
+            self._is_over = True
+            return
+        self._crew.listen(wanted=not self._report.is_congested)
+        self._watch_writers()
+        for key, _ in self._selector.select(0 if has_more else TICK_S):
+            self._dispatch(key)
+        self._report.pump()
+        self._tick()
+
+    def _dispatch(self, key: selectors.SelectorKey) -> None:
+        if isinstance(key.data, WorkerProcess):
+            if key.fd == key.data.channel.write_fd:
+                self._crew.flush(key.data)
+            else:
+                self._hear(key.data)
+        elif callable(key.data):
+            key.data()
+
+    def _has_ended(self) -> bool:
+        return self._ledger.is_idle and (not self._finders or self._deadline_s is not None)
+
+    def _find(self) -> bool:
+        """Let the finders find while there is room; whether they can go on at once."""
+        if not self._sides.is_found or self._deadline_s is not None:
+            return False
+        can_go_on = False
+        for finder in list(self._finders):
+            if not self._ledger.has_room or self._report.is_congested:
+                break
+            if not finder.is_done and not finder.is_waiting:
+                finder.pull()
+            if finder.is_done:
+                self._finders.remove(finder)
+            can_go_on = can_go_on or (not finder.is_done and not finder.is_waiting)
+        return can_go_on and self._ledger.has_room
+
+    def _watch_writers(self) -> None:
+        """Wake up when a reader of ours has taken something; a file always takes a write, and needs no watching."""
+        for writer in self._report.writers:
+            is_watched = writer.fileno() in self._selector.get_map()
+            wants = writer.is_pollable and writer.wants_write
+            if wants and not is_watched:
+                with contextlib.suppress(PermissionError):  # epoll takes no file; then the tick looks after it
+                    self._selector.register(writer.fileno(), selectors.EVENT_WRITE, writer.pump)
+            elif is_watched and not wants:
+                self._selector.unregister(writer.fileno())
+
+    # --- workers -----------------------------------------------------------------------------------------------------
+
+    def _hear(self, worker: WorkerProcess) -> None:
+        for event in self._crew.read(worker):
+            self._take(worker.index, event)
+        if worker.channel.is_ended or worker.status is not None:
+            self._lose(worker)
+
+    def _take(self, index: int, event: Event) -> None:  # noqa: C901 - one line for each kind of event
+        match event:
+            case ItemsEnded():
+                self._items_ended(index, event)
+            case PartMoved():
+                self._ledger.part_moved(index, event)
+            case Begun():
+                self._ledger.begun(index, event)
+            case Page(number=number) | Found(number=number):
+                self._answered(index, number, event)
+            case Failed():
+                self._failed(index, event)
+            case Abandoned(item=number):
+                self._ledger.abandoned(index, number)
+            case Ready():
+                self._ready.add(index)
+                self._introduce(index)
+            case NeedCredentials():
+                self._sides.refresh()
+            case RegionFound(site=site):
+                self._sides.move(site, index)
+            case Log(text=text):
+                self._report.forward(b"", text.encode() + b"\n")
+
+    def _introduce(self, index: int) -> None:
+        """Tell a worker the job, as soon as both are there."""
+        if self._sides.is_found:
+            self._crew.send(index, self._setup())
+            self._ledger.worker_ready(index)
+            self._introduced.add(index)
+
+    def _sides_changed(self, told_by: int) -> None:
+        for index in self._ready - {told_by}:
+            if index in self._introduced:
+                self._crew.send(index, self._setup())
+            else:
+                self._introduce(index)
+
+    def _stop_job(self, failure: Failure) -> None:
+        self._report.stopped(failure)
+        self._end_early()
+
+    def _setup(self) -> Setup:
+        share = -(-self._settings.transfer.workers // self._processes)
+        return Setup(
+            settings=self._settings,
+            sites=self._sides.found.sites,
+            identities=self._sides.found.identities,
+            concurrency=share,
+            environment=self._harmless,
+        )
+
+    def _items_ended(self, index: int, event: ItemsEnded) -> None:
+        self._report.forward(event.lines, event.errors)
+        for outcome in event.outcomes:
+            if self._ledger.item_ended(index, outcome) is None:
+                continue
+            self._report.ended(outcome)
+            if outcome.failure is not None and outcome.failure.scope == Scope.JOB:
+                self._report.stopped_by_item(outcome.failure)
+                self._end_early()
+        if self._report.tally.is_denied and self._deadline_s is None:
+            self._stop_denied()
+
+    def _take_ended(self) -> None:
+        """Objects that ended in the ledger: nobody has said anything about them yet."""
+        for item, outcome in self._ledger.take_ended():
+            failure = outcome.failure
+            if outcome.status is not Status.FAILED or failure is None:
+                continue
+            self._report.failed(pair_of(item, [side.bucket for side in self._sides.sides]), failure)
+            if failure.scope == Scope.JOB:
+                self._report.stopped_by_item(failure)
+                self._end_early()
+
+    def _stop_denied(self) -> None:
+        message = "access was denied to every object so far: the job is stopped"
+        self._stop_job(Failure.of(Authentication(message, code="E_DENIED")))
+
+    def _failed(self, index: int, event: Failed) -> None:
+        if event.kind in {"page", "stat"}:
+            self._answered(index, event.number, event)
+        else:
+            self._ledger.failed(index, event)
+
+    def _answered(self, index: int, number: int, event: Page | Found | Failed) -> None:
+        if not self._ledger.answered(index, number):
+            return
+        if number == self._probe:
+            self._probed(event)
+            return
+        failure = self._asked.pop(number).answer(event)
+        if failure is not None:
+            self._stop_job(failure)
+
+    def _probed(self, event: Page | Found | Failed) -> None:
+        self._ledger.is_held = False
+        if isinstance(event, Failed) and (event.failure.scope == Scope.JOB or event.failure.status == 0):
+            # Refused for want of the right to list is no reason not to try; unreachable or unknown is.
+            failure = msgspec.structs.replace(event.failure, exit_code=int(Authentication.exit_code))
+            self._stop_job(failure)
+
+    def _lose(self, worker: WorkerProcess) -> None:
+        status = self._crew.bury(worker)
+        self._ready.discard(worker.index)
+        self._introduced.discard(worker.index)
+        self._ledger.worker_lost(worker.index)
+        if self._is_over:
+            return
+        self._crew.deaths += 1
+        self._report.note(
+            f"worker {worker.index} (pid {worker.pid}) ended with status {status}: its work is dealt again"
+        )
+        if self._crew.deaths >= MAX_DEATHS and self._deadline_s is None:
+            message = f"{MAX_DEATHS} worker processes died: the machine may be short of memory (try --max-memory)"
+            self._stop_job(msgspec.structs.replace(Failure.of(WorkerLost(message)), exit_code=int(Exit.NOT_POSSIBLE)))
+
+    # --- the end -----------------------------------------------------------------------------------------------------
+
+    def _take_signals(self) -> None:
+        for number in self._signals.drain():
+            if number == signal.SIGCHLD:
+                continue
+            self._report.tally.signal = self._report.tally.signal or int(number)
+            if self._deadline_s is None:
+                self._end_early()
+            else:
+                self._recall()
+
+    def _end_early(self) -> None:
+        """Deal nothing new; what runs may end."""
+        if self._deadline_s is not None:
+            return
+        self._deadline_s = self._clock.monotonic_s() + GRACE_S
+        self._finders.clear()
+        self._ledger.stop()
+        self._crew.send_all(DropItems())
+
+    def _recall(self) -> None:
+        """What runs is called back."""
+        if self._is_recalled:
+            self._is_over = True
+            return
+        self._is_recalled = True
+        self._deadline_s = self._clock.monotonic_s() + LAST_S
+        self._crew.send_all(DropItems(running=True))
+
+    def _tick(self) -> None:
+        now_s = self._clock.monotonic_s()
+        if self._deadline_s is not None and now_s >= self._deadline_s:
+            self._recall()
+        self._sides.tick()
+        if now_s - self._shown_s >= TICK_S:
+            self._shown_s = now_s
+            snapshot = self._snapshot(now_s)
+            self._report.show(snapshot)
+            if now_s - self._told_s >= PROGRESS_EVENT_S:
+                self._told_s = now_s
+                self._report.progress(snapshot)
+
+    def _snapshot(self, now_s: float) -> Snapshot:
+        intake, tally, board = self._intake, self._report.tally, self._arena.board
+        assert intake is not None, "sources are set before the job runs"
+        moved = board.total(Cell.BYTES_SENT) + board.total(Cell.BYTES_RECEIVED)
+        is_known = not self._finders
+        return Snapshot(
+            bytes_done=min(max(moved, tally.size), intake.size),
+            bytes_total=intake.size if is_known else None,
+            files_done=tally.ended,
+            files_total=intake.files if is_known else None,
+            files_failed=tally.failed,
+            in_flight=board.total(Cell.IN_FLIGHT),
+            retries=board.total(Cell.RETRIES),
+            elapsed_s=self._report.elapsed_s,
+            rate_bps=self._pace.rate(now_s, moved),
+        )
+
+    def _close(self) -> int:
+        """End the workers and give everything back; the retries that were counted."""
+        self._is_over = True
+        self._sides.close()
+        self._crew.listen(wanted=False)
+        self._crew.stop(patience_s=LAST_S)
+        retries = self._arena.board.total(Cell.RETRIES)
+        self._arena.close()
+        self._selector.close()
+        return retries
+
+
+def _harmless(environment: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """What endpoint rules depend on: AWS's variables without those that hold secrets, and where the home is."""
+    return tuple(
+        (name, value)
+        for name, value in environment.items()
+        if name == "HOME" or (name.startswith("AWS_") and "SECRET" not in name and "TOKEN" not in name)
+    )

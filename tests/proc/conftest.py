@@ -1,0 +1,34 @@
+"""After every test of this room: no file descriptor, no child and no signal handler is left behind."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+
+def open_fds():
+    """The file descriptors of this process, with what they lead to."""
+    found = {}
+    for path in Path("/dev/fd").iterdir():
+        try:
+            found[int(path.name)] = path.readlink()
+        except OSError:
+            continue
+    return found
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind():
+    """Fails a test that leaks."""
+    before = open_fds()
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)}
+    yield
+    gc.collect()
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+    assert open_fds() == before
+    assert {number: signal.getsignal(number) for number in handlers} == handlers
