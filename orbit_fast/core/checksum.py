@@ -131,6 +131,20 @@ def checksum_of(algorithm: str, data: Data) -> Checksum:
     return Checksum(algorithm=algorithm, value=hasher.value())
 
 
+@functools.cache
+def new_sum(algorithm: str) -> Callable[[Data], str]:
+    """A function that gives the base64 of one piece of memory's checksum: `checksum_of` without its objects.
+
+    Raises:
+        InvalidConfig: not one of `ALGORITHMS`.
+    """
+    if algorithm not in _CRCS:
+        new_hasher(algorithm)
+        return lambda data: checksum_of(algorithm, data).value
+    update, width, text_of = _crc_update(algorithm), _CRCS[algorithm].width, binascii.b2a_base64
+    return lambda data: text_of(update(data, 0).to_bytes(width, "big"), newline=False).decode("ascii")
+
+
 def digest_size(algorithm: str) -> int:
     """Bytes of a digest.
 

@@ -310,7 +310,8 @@ def create_multipart_upload(reply: Reply) -> str:
         BadReply: it is no whole answer.
     """
     operation = "CreateMultipartUpload"
-    root = success_document(reply, operation, "InitiateMultipartUploadResult")
+    # rclone and everything else built on gofakes3 leave "Result" out.
+    root = success_document(reply, operation, "InitiateMultipartUploadResult", also="InitiateMultipartUpload")
     return _child_text(root, "UploadId", operation)
 
 

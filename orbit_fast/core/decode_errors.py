@@ -95,7 +95,13 @@ _CLASS_OF_STATUS: Final[dict[int, type[S3Error]]] = {
 }
 _PAGES_ALLOWED: Final = _REDIRECTS | {408, 413, 429}
 """Statuses that mean the same when a load balancer in front of the service words them as a web page; 5xx do too."""
-_CHECKED_HEADERS: Final = ("x-amz-checksum-", "x-amz-sdk-checksum-", "x-amz-mp-object-size", "content-md5")
+_CHECKED_HEADERS: Final = (
+    "x-amz-checksum-",
+    "x-amz-sdk-checksum-",
+    "x-amz-mp-object-size",
+    "content-md5",
+    "if-none-match",
+)
 """Headers of ours that a service may not know; the client can do without each of them."""
 _MUST_ANSWER: Final = {
     "CompleteMultipartUpload": "CompleteMultipartUploadResult",
@@ -166,8 +172,8 @@ def error_of_code(code: str, message: str, *, bucket: str, key: str) -> S3Error:
     return kind(f"{_clean(code)[:_MAX_CODE]}: {clean} ({_place(bucket, key)})", code=_clean(code)[:_MAX_CODE])
 
 
-def success_document(reply: Reply, operation: str, root: str) -> Element:
-    """The root element of a 2xx reply, which must be `root`.
+def success_document(reply: Reply, operation: str, root: str, *, also: str = "") -> Element:
+    """The root element of a 2xx reply, which must be `root`, or `also` where services are known to say that instead.
 
     Raises:
         S3Error: the body holds an error, whatever the status says.
@@ -175,7 +181,7 @@ def success_document(reply: Reply, operation: str, root: str) -> Element:
         NotS3: it is a web page.
     """
     element = _document(reply, operation)
-    if element.name == root:
+    if element.name in {root, also}:
         return element
     if element.name in _ERROR_ROOTS:
         request = Request(operation=operation, method="")
@@ -268,7 +274,7 @@ def _is_about_region(told: _Told) -> bool:
 
 
 def _refuses_header(told: _Told, request: Request) -> bool:
-    """Whether a 400 or 501 is about a checksum header of ours that the service does not know.
+    """Whether a 400 or 501 is about a header of ours that the service does not know: a checksum, or a condition.
 
     400 must name the header. 501 need not: services say "a header you provided" and leave it at that.
     """
@@ -278,7 +284,8 @@ def _refuses_header(told: _Told, request: Request) -> bool:
     if told.status != 400 or told.element is None or _CLASS_OF_CODE.get(told.code) is BadDigest:
         return False
     named = f"{told.element.text_of('Header')} {told.element.text_of('ArgumentName')} {told.message}".lower()
-    return any(name in named for name in sent)
+    families = [family for family in _CHECKED_HEADERS if any(name.startswith(family) for name in sent)]
+    return any(family.rstrip("-") in named for family in families)
 
 
 def _make(kind: type[S3Error], told: _Told, *, request: Request, bucket: str) -> S3Error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -151,23 +152,23 @@ def checksum_of(algorithm: str, value: str, kind: str) -> Checksum:
 # --- all of them ---------------------------------------------------------------------------------------------------
 
 
-def object_facts(headers: Mapping[str, str]) -> ObjectFacts:
+def object_facts(headers: Mapping[str, str], *, unsaid_size: int | None = None) -> ObjectFacts:
     """What the headers of a HeadObject or GetObject reply say about the whole object.
 
     The size is the total of ``Content-Range`` where there is one (also beside status 200: some services answer ranges
-    so), else ``Content-Length``. A time that is missing or unreadable is 0.
+    so), else ``Content-Length``, else `unsaid_size`. A time that is missing or unreadable is 0.
 
     Raises:
-        BadReply: the size is missing or unusable.
+        BadReply: the size is unusable, or missing where there is no `unsaid_size`.
     """
     get = headers.get
     etag = unquoted(get("etag", ""))
     multipart = _MULTIPART_ETAG.search(etag)
     parts = _count(get("x-amz-mp-parts-count", ""))
     return ObjectFacts(
-        size=_size(headers),
+        size=_size(headers, unsaid_size),
         etag=etag,
-        mtime_ns=_last_modified_ns(get("last-modified", "")),
+        mtime_ns=last_modified_ns(get("last-modified", "")),
         version_id=get("x-amz-version-id", ""),
         checksum=checksum_of_headers(headers),
         content_type=get("content-type", ""),
@@ -188,11 +189,13 @@ def encryption_of(headers: Mapping[str, str]) -> str:
     return headers.get("x-amz-server-side-encryption", "")
 
 
-def _size(headers: Mapping[str, str]) -> int:
+def _size(headers: Mapping[str, str], unsaid: int | None) -> int:
     content_range = headers.get("content-range")
     if content_range is not None:
         return parse_content_range(content_range).total
     length = headers.get("content-length")
+    if length is None and unsaid is not None:
+        return unsaid
     if length is None:
         raise BadReply("the service did not say how large the object is")
     return parse_content_length(length)
@@ -202,7 +205,9 @@ def _count(text: str) -> int:
     return int(text) if _LENGTH.fullmatch(text) else 0
 
 
-def _last_modified_ns(text: str) -> int:
+@functools.lru_cache(maxsize=1024)  # objects that were made together have the same one
+def last_modified_ns(text: str) -> int:
+    """Nanoseconds since 1970 of a ``Last-Modified``; 0 where it cannot be read."""
     try:
         return http_date_ns(text)
     except ValueError:

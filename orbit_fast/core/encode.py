@@ -119,6 +119,12 @@ def head_object(
     )
 
 
+def head_part(key: str, *, number: int, version_id: str = "", headers: Headers = ()) -> Request:
+    """Ask what part `number` (1-based) of an object that was uploaded in parts is: its size, as Content-Length."""
+    query = (("partNumber", str(number)), *_version(version_id))
+    return Request(operation="HeadObject", method="HEAD", key=key, query=query, headers=headers)
+
+
 def delete_object(key: str, *, version_id: str = "", if_match: str = "") -> Request:
     """Delete one object, or one version of it; with `if_match` only while it has that ETag."""
     headers: Headers = (("if-match", quoted(if_match)),) if if_match else ()

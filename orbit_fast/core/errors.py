@@ -49,7 +49,7 @@ class S3Error(Exception):
         scope: whether the other objects of the job can still succeed.
         retry_after_s: what the service asked to wait, in seconds, or None.
         region: the region that the service named in this answer, or ``''``.
-        attempts: tries of the request that ended with this.
+        attempts: tries of the request that ended with this, 0 where none was made.
     """
 
     default_code: ClassVar[str] = "E_INTERNAL"
@@ -74,7 +74,7 @@ class S3Error(Exception):
         self.scope = self.default_scope if scope is None else scope
         self.retry_after_s: float | None = None
         self.region = ""
-        self.attempts = 1
+        self.attempts = 0
 
     def is_retryable(self) -> bool:
         """Whether the same request, sent again, can succeed."""
@@ -216,6 +216,12 @@ class NotS3(BadReply):
     default_code = "E_NOT_S3"
 
 
+class RangeIgnored(BadReply):
+    """A range was asked for and the whole object came: this service does not do ranges."""
+
+    default_code = "E_NO_RANGE"
+
+
 class IntegrityError(S3Error):
     """Bytes differ from what the service or the disk says they are."""
 
@@ -239,6 +245,11 @@ class SizeMismatch(IntegrityError):
     """More or fewer bytes than were announced."""
 
     default_code = "E_SIZE_MISMATCH"
+
+
+def object_changing(key: str) -> IntegrityError:
+    """What ends a transfer whose source object is replaced again and again while it is read."""
+    return IntegrityError(f"{key} is being replaced again and again while it is read", code="E_OBJECT_CHANGING")
 
 
 class BadDigest(IntegrityError):

@@ -37,7 +37,7 @@ class Selection:
         """Whether the name alone lets the object take part (all that is known of an extra at the destination)."""
         if self._include and not any(pattern.matches(name) for pattern in self._include):
             return False
-        return not any(pattern.matches(name) for pattern in self._exclude)
+        return not self._exclude or not any(pattern.matches(name) for pattern in self._exclude)
 
     def _is_within(self, size: int, mtime_ns: int) -> bool:
         limits = self._settings

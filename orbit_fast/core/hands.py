@@ -22,12 +22,16 @@ class Limits:
         concurrency: parts of one object in flight, all workers together.
         parts_per_worker: parts in flight in one worker.
         backlog: whole items and shared transfers that may wait here; `Ledger.has_room` is false beyond.
+        objects: large objects in flight, all workers together.
+        workers: workers that there may be; some of them may not be there yet.
     """
 
     depth: int
     concurrency: int
     parts_per_worker: int = 32
     backlog: int = 4096
+    objects: int = 1 << 20
+    workers: int = 1
 
 
 @dataclass(slots=True)
@@ -38,6 +42,8 @@ class Hands:
     parts: set[tuple[int, int]] = field(default_factory=set)
     steps: set[int] = field(default_factory=set)
     asks: set[int] = field(default_factory=set)
+    is_alone: bool = False
+    """It has one whole item and gets no other: see `Losses.is_suspect`."""
 
     @property
     def load(self) -> int:
@@ -57,24 +63,36 @@ class Crowd(dict[int, Hands]):
         return min(self, key=lambda number: (len(self[number].parts), number))
 
     def fewest_items(self) -> int:
-        """The worker with the fewest whole items."""
-        return min(self, key=lambda number: (len(self[number].items), number))
+        """The worker with the fewest whole items; one that must be left alone comes last."""
+        return min(self, key=lambda number: (self[number].is_alone, len(self[number].items), number))
 
 
 class Losses:
-    """How often each item was lost with a worker."""
+    """How often each item was lost with a worker, or had to start over.
+
+    Attributes:
+        items: those that were lost and have not ended well since; workers may have left something of them behind.
+    """
 
     def __init__(self) -> None:
         self._counts: dict[int, int] = {}
+        self.items: dict[int, Item] = {}
 
-    def may_try_again(self, number: int) -> bool:
+    def may_try_again(self, item: Item) -> bool:
         """Count one more loss of the item; whether it may be given to another worker."""
+        number = item.number
+        self.items[number] = item
         self._counts[number] = self._counts.get(number, 0) + 1
         return self._counts[number] < MAX_LOSSES
+
+    def is_suspect(self, item: Item) -> bool:
+        """Whether one more loss would be its last: it is done by itself, so that only what kills workers is blamed."""
+        return self._counts.get(item.number, 0) == MAX_LOSSES - 1
 
     def forget(self, number: int) -> None:
         """The item has ended."""
         self._counts.pop(number, None)
+        self.items.pop(number, None)
 
 
 def lost_failure() -> Failure:

@@ -146,10 +146,10 @@ def encode_head(
     length = f"content-length: {content_length}\r\n" if content_length or method in {"PUT", "POST"} else ""
     start = f"{method} {target} HTTP/1.1\r\nhost: {host}\r\naccept-encoding: identity\r\nuser-agent: {USER_AGENT}\r\n"
     if signer is None:
-        shape = _shape_of(names, 0)
+        shape = shape_of(names, 0)
         return f"{start}{length}{shape.wire % values}\r\n".encode("latin-1")
     own = (payload_sha256, amz_date, signer.token) if signer.token else (payload_sha256, amz_date)
-    shape = _shape_of(names, len(own))
+    shape = shape_of(names, len(own))
     signed = values if is_plain else tuple([trim_value(value) for value in values])
     lines = shape.canonical % shape.pick((host, *own, *signed))
     canonical = f"{method}\n{path}\n{query}\n{lines}\n{shape.signed_names}\n{payload_sha256}"
@@ -171,7 +171,7 @@ def _clean_value(name: str, value: str) -> str:
 
 
 @lru_cache(maxsize=256)  # a job uses few sets of names; user metadata can make more
-def _shape_of(names: tuple[str, ...], own_count: int) -> _Shape:
+def shape_of(names: tuple[str, ...], own_count: int) -> _Shape:
     """Lay out the headers of a request; `own_count` is how many of the signer's own ride along (0: anonymous).
 
     Raises:

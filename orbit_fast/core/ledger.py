@@ -7,7 +7,8 @@ reported; `deal` answers with the orders to send now. Everything that can happen
 What it promises
 
 * every added item ends in exactly one `Outcome`, or is dropped by `stop`;
-* work of a lost worker is dealt again, at most `MAX_LOSSES` times an item, then the item fails;
+* work of a lost worker is dealt again, at most `MAX_LOSSES` times an item, then the item fails; before that, an item
+  has had a worker to itself, so that none fails for the company it was in;
 * a shared transfer that began is either finished or abandoned, also after `stop`;
 * no worker is drowned: whole items go out in chunks that shrink as the backlog does, up to the worker's depth; parts up
   to `Limits.parts_per_worker`, and up to `Limits.concurrency` for one object.
@@ -57,6 +58,7 @@ class Ledger:
         self._losses = Losses()
         self._shared = SharedTransfers(limits, self._crowd, self._losses)
         self._backlog: deque[Item] = deque()
+        self._suspects: deque[Item] = deque()
         self._asks: dict[int, ListPage | Stat] = {}
         self._asks_waiting: deque[int] = deque()
         self._ended: list[tuple[Item, Outcome]] = []
@@ -69,7 +71,8 @@ class Ledger:
             for number, hands in self._crowd.items()
         )
         return (
-            f"<Ledger backlog={len(self._backlog)} shared={len(self._shared)} asks={len(self._asks)}"
+            f"<Ledger backlog={len(self._backlog)} suspects={len(self._suspects)} shared={len(self._shared)}"
+            f" asks={len(self._asks)}"
             f"{' stopped' if self.is_stopped else ''} workers={{{held}}}>"
         )
 
@@ -100,6 +103,7 @@ class Ledger:
         self.is_stopped = True
         self.is_held = False
         self._backlog.clear()
+        self._suspects.clear()
         self._asks_waiting.clear()
         self._asks.clear()
         self._shared.stop()
@@ -108,9 +112,11 @@ class Ledger:
 
     def item_ended(self, worker: int, outcome: Outcome) -> Item | None:
         """A whole item, or a shared one in its last step, ended. None when it was not this worker's (any more)."""
-        item = self._crowd[worker].items.pop(outcome.item, None)
+        hands = self._crowd[worker]
+        item = hands.items.pop(outcome.item, None)
         if item is None:
             return self._shared.item_ended(worker, outcome)
+        hands.is_alone = hands.is_alone and bool(hands.items)
         self._losses.forget(outcome.item)
         return item
 
@@ -144,8 +150,11 @@ class Ledger:
             if number in self._asks:
                 self._asks_waiting.appendleft(number)
         for item in hands.items.values():
-            if self._losses.may_try_again(item.number):
-                self.add(item)
+            if self._losses.may_try_again(item):
+                if self._losses.is_suspect(item) and not self.is_stopped:
+                    self._suspects.append(item)
+                else:
+                    self.add(item)
             else:
                 self._ended.append((item, Outcome(item.number, Status.FAILED, failure=lost_failure())))
         self._shared.lost(hands.parts, hands.steps)
@@ -160,6 +169,9 @@ class Ledger:
         self._deal_asks(orders)
         if not self.is_held:
             self._shared.deal(orders)
+            self._backlog.extend(self._shared.whole)
+            self._shared.whole.clear()
+            self._deal_suspects(orders)
             self._deal_items(orders)
         return orders
 
@@ -178,7 +190,9 @@ class Ledger:
     @property
     def is_idle(self) -> bool:
         """Nothing waits and nobody holds anything."""
-        if self._backlog or self._shared or self._asks or self._ended or self._shared.ended:
+        if self._backlog or self._suspects or self._shared or self._shared.whole or self._asks:
+            return False
+        if self._ended or self._shared.ended:
             return False
         return not any(hands.load for hands in self._crowd.values())
 
@@ -195,6 +209,11 @@ class Ledger:
         by_size = (sum(held) + sum(waiting)) // _BYTES_FOR_A_WORKER
         return max(1, by_count, by_size, self._shared.wanted_workers)
 
+    def leftovers(self) -> list[Item]:
+        """What workers had in hand, or lost, and what did not end since; nothing when every item has ended."""
+        held = [item for hands in self._crowd.values() for item in hands.items.values()]
+        return held + self._shared.unfinished() + list(self._losses.items.values())
+
     # --- dealing -----------------------------------------------------------------------------------------------------
 
     def _deal_asks(self, orders: list[tuple[int, Order]]) -> None:
@@ -204,12 +223,32 @@ class Ledger:
             self._crowd[worker].asks.add(number)
             orders.append((worker, self._asks[number]))
 
+    def _fair_share(self) -> int:
+        """Whole items for each worker, when those that are still to come get theirs too."""
+        if len(self._crowd) >= self._limits.workers:
+            return self._limits.depth
+        items = len(self._backlog) + sum(len(hands.items) for hands in self._crowd.values())
+        expected = max(len(self._crowd), min(self._limits.workers, self.wanted_workers()))
+        return max(_ITEMS_FOR_A_WORKER, -(-items // expected))
+
+    def _deal_suspects(self, orders: list[tuple[int, Order]]) -> None:
+        """One by one, each to a worker that has no other whole item."""
+        while self._suspects:
+            worker = self._crowd.fewest_items()
+            hands = self._crowd[worker]
+            if hands.items:
+                return
+            item = self._suspects.popleft()
+            hands.items[item.number] = item
+            hands.is_alone = True
+            orders.append((worker, Transfer((item,))))
+
     def _deal_items(self, orders: list[tuple[int, Order]]) -> None:
-        depth = self._limits.depth
+        depth = min(self._limits.depth, self._fair_share())
         while self._backlog:
             worker = self._crowd.fewest_items()
             held = self._crowd[worker].items
-            if len(held) >= depth:
+            if len(held) >= depth or self._crowd[worker].is_alone:
                 return
             chunk = max(1, min(CHUNK, depth - len(held), len(self._backlog) // (4 * len(self._crowd))))
             items = tuple(self._backlog.popleft() for _ in range(chunk))

@@ -95,7 +95,7 @@ class Item(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Failure(msgspec.Struct, frozen=True, array_like=True):
-    """An `S3Error` on its way between processes."""
+    """An `S3Error` on its way between processes. `attempts` is 0 where no request was made."""
 
     message: str
     code: str
@@ -104,6 +104,7 @@ class Failure(msgspec.Struct, frozen=True, array_like=True):
     retryable: bool = False
     exit_code: int = int(Exit.SOME_FAILED)
     scope: int = int(Scope.OBJECT)
+    attempts: int = 0
 
     @classmethod
     def of(cls, error: BaseException) -> Failure:
@@ -118,6 +119,7 @@ class Failure(msgspec.Struct, frozen=True, array_like=True):
             retryable=error.is_retryable(),
             exit_code=int(error.exit_code),
             scope=int(error.scope),
+            attempts=error.attempts,
         )
 
 
@@ -139,6 +141,7 @@ class Begun(msgspec.Struct, frozen=True, array_like=True, tag=101):
         version_id: the source version that all parts read.
         started_s: when it began, monotonic seconds of this host.
         attempts: tries it took to begin.
+        size: bytes of the source object as it was found now, or -1 where it is what was listed.
     """
 
     item: int
@@ -155,6 +158,7 @@ class Begun(msgspec.Struct, frozen=True, array_like=True, tag=101):
     version_id: str = ""
     started_s: float = 0.0
     attempts: int = 1
+    size: int = -1
 
 
 class PartFact(msgspec.Struct, frozen=True, array_like=True):
@@ -191,6 +195,7 @@ class Setup(msgspec.Struct, frozen=True, array_like=True, tag=1):
         identities: credentials of the source side and of the destination side.
         concurrency: whole items that this worker may run at once.
         environment: variables that endpoint rules depend on; no secret is among them.
+        run: 16 hexadecimal digits, the job's own: temporary files are called after it, in every worker.
     """
 
     settings: JobSettings
@@ -198,6 +203,7 @@ class Setup(msgspec.Struct, frozen=True, array_like=True, tag=1):
     identities: tuple[Credentials, ...]
     concurrency: int
     environment: tuple[tuple[str, str], ...] = ()
+    run: str = ""
 
 
 class Transfer(msgspec.Struct, frozen=True, array_like=True, tag=2):
@@ -376,13 +382,6 @@ class Found(msgspec.Struct, frozen=True, array_like=True, tag=57):
     restore: str = ""
 
 
-class Log(msgspec.Struct, frozen=True, array_like=True, tag=58):
-    """A diagnostic line for stderr."""
-
-    level: str
-    text: str
-
-
 class NeedCredentials(msgspec.Struct, frozen=True, array_like=True, tag=59):
     """The service called these credentials expired; requests of this identity wait for a new `Setup`."""
 
@@ -397,7 +396,7 @@ class RegionFound(msgspec.Struct, frozen=True, array_like=True, tag=60):
 
 
 Order = Setup | Transfer | Begin | MovePart | Finish | Abandon | Drop | DropItems | ListPage | Stat | Stop
-Event = Ready | Report | Begun | PartMoved | Failed | Abandoned | Page | Found | Log | NeedCredentials | RegionFound
+Event = Ready | Report | Begun | PartMoved | Failed | Abandoned | Page | Found | NeedCredentials | RegionFound
 
 _encoder = msgspec.msgpack.Encoder()
 _order_decoder: msgspec.msgpack.Decoder[Order] = msgspec.msgpack.Decoder(Order)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from dataclasses import field
+from typing import Any
 
 import msgspec
 
@@ -127,12 +128,14 @@ class Reply:
         headers: lower-case names to values, both text (latin-1).
         body: the collected body; empty where a sink received it.
         attempts: tries it took, the first included.
+        decoded: what the call's `check` made of it.
     """
 
     status: int
     headers: dict[str, str]
     body: bytes = b""
     attempts: int = 1
+    decoded: Any = None
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True):

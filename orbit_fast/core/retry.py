@@ -20,7 +20,9 @@ from orbit_fast.core.errors import ChecksumMismatch
 from orbit_fast.core.errors import ConnectFailed
 from orbit_fast.core.errors import Network
 from orbit_fast.core.errors import NoSuchHost
+from orbit_fast.core.errors import NotFound
 from orbit_fast.core.errors import NotS3
+from orbit_fast.core.errors import RangeIgnored
 from orbit_fast.core.errors import RateLimitExceeded
 from orbit_fast.core.errors import S3Error
 from orbit_fast.core.errors import ServerFault
@@ -29,6 +31,9 @@ from orbit_fast.core.errors import SizeMismatch
 FIRST_WAIT_S = 0.1
 LONGEST_WAIT_S = 20.0
 LONGEST_ASKED_WAIT_S = 60.0
+LAG_S = 5.0
+"""How long a service may take until it shows what it has acknowledged; S3 itself takes no time at all."""
+
 _LAST_DOUBLING = 8  # 0.1 s doubled eight times is above the longest wait
 
 PASSING_CODES = frozenset(
@@ -47,6 +52,7 @@ _FEW_TRIES: tuple[tuple[type[S3Error], int], ...] = (
     (BadDigest, 2),
     (ChecksumMismatch, 2),
     (SizeMismatch, 2),
+    (RangeIgnored, 2),
     (NotS3, 3),
     (NoSuchHost, 3),
 )
@@ -73,6 +79,8 @@ class Tried:
 
     Attributes:
         attempt: number of the try that failed, from 1.
+        alike: how many of the tries so far failed in this way, this one included.
+        may_lag: what is asked for was written a moment ago.
         elapsed_s: seconds since the first try began.
         was_sent: the service may have seen the request.
         is_idempotent: doing it twice is the same as doing it once.
@@ -80,6 +88,8 @@ class Tried:
     """
 
     attempt: int
+    alike: int = 1
+    may_lag: bool = False
     elapsed_s: float = 0.0
     was_sent: bool = True
     is_idempotent: bool = True
@@ -114,7 +124,7 @@ def decide(failure: S3Error, tried: Tried, *, limits: RetryLimits, random01: flo
     worth = attempts_worth(failure, tried, limits.attempts)
     if worth <= 1:
         return GiveUp("permanent")
-    if tried.attempt >= worth:
+    if tried.attempt >= limits.attempts or tried.alike >= worth:
         return GiveUp("attempts")
     after_s = random01 * min(LONGEST_WAIT_S, FIRST_WAIT_S * (1 << min(tried.attempt - 1, _LAST_DOUBLING)))
     if failure.retry_after_s is not None:
@@ -133,6 +143,8 @@ def is_ambiguous(failure: S3Error) -> bool:
 
 def attempts_worth(failure: S3Error, tried: Tried, allowed: int) -> int:
     """How many tries in all `failure` is worth, at most `allowed`."""
+    if tried.may_lag and isinstance(failure, NotFound):
+        return allowed if tried.elapsed_s < LAG_S else 1
     for kind, attempts in _FEW_TRIES:
         if isinstance(failure, kind):
             return min(attempts, allowed)

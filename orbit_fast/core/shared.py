@@ -4,7 +4,10 @@ A shared transfer's life::
 
     WAITING ─Begin→ BEGINNING ─Begun→ MOVING ─last part→ FINISHING ─Outcome→ (gone)
                         │                 │ failed, stopped      │
-                        └── failed        └→ DROPPING ─no part in flight→ ABANDONING ─Abandoned→ (gone)
+                        └── failed        └→ DROPPING ─no part in flight→ ABANDONING ─Abandoned→ (gone, or WAITING)
+
+Where the source object was replaced, or the upload aborted by somebody else, while parts moved, the transfer starts
+over with what is there now, as often as after the loss of a worker.
 
 One that began is either finished or abandoned, whatever happens; and it is abandoned only when no worker moves a part
 of it any more: an abort that races with a late part leaves the part behind.
@@ -17,11 +20,17 @@ from collections import deque
 from dataclasses import dataclass
 from dataclasses import field
 
+from msgspec.structs import replace
+
+from orbit_fast.core.errors import RangeIgnored
+from orbit_fast.core.errors import WorkerLost
+from orbit_fast.core.errors import object_changing
 from orbit_fast.core.hands import Crowd
 from orbit_fast.core.hands import Limits
 from orbit_fast.core.hands import Losses
 from orbit_fast.core.hands import lost_failure
 from orbit_fast.core.layout import Layout
+from orbit_fast.core.layout import plan_parts
 from orbit_fast.core.messages import Abandon
 from orbit_fast.core.messages import Begin
 from orbit_fast.core.messages import Begun
@@ -37,6 +46,23 @@ from orbit_fast.core.messages import Outcome
 from orbit_fast.core.messages import PartFact
 from orbit_fast.core.messages import PartMoved
 from orbit_fast.core.messages import Status
+
+_STARTS_OVER = frozenset({"PreconditionFailed", "NoSuchUpload"})
+"""Failures of a part that say: what this transfer began with is not there any more."""
+
+_ENDS_ANEW = frozenset(
+    {
+        "ConditionalRequestConflict",  # somebody else wrote the key at the same time: S3 wants a new upload
+        "E_CHECKSUM_MISMATCH",  # every range was what its connection said, the whole is not what the service stores
+        "EntityTooSmall",
+        "InvalidPart",
+        "InvalidPartOrder",
+        "PreconditionFailed",
+    },
+)
+"""Failures of the last step that another beginning may mend."""
+
+_IN_ONE_STREAM = RangeIgnored.default_code
 
 
 class Phase(enum.Enum):
@@ -64,6 +90,7 @@ class _Shared:
     landed: dict[int, PartFact] = field(default_factory=dict)
     failure: Failure | None = None
     starts_over: bool = False
+    goes_whole: bool = False
 
     def take_part(self) -> int:
         """The next part to deal, or 0."""
@@ -80,6 +107,7 @@ class SharedTransfers:
 
     Attributes:
         ended: items that ended here, with their failures; whoever takes them empties the list.
+        whole: items whose service does not do ranges: one worker must do each alone; emptied likewise.
         is_stopped: nothing new is begun any more.
     """
 
@@ -92,6 +120,8 @@ class SharedTransfers:
         self._steps: deque[tuple[int, Order]] = deque()
         self._drops: list[tuple[int, Order]] = []
         self.ended: list[tuple[Item, Outcome]] = []
+        self.whole: list[Item] = []
+        self._redone: set[int] = set()
         self.is_stopped = False
 
     def __len__(self) -> int:
@@ -101,6 +131,10 @@ class SharedTransfers:
     def waiting(self) -> int:
         """Transfers that have not begun."""
         return len(self._waiting)
+
+    def unfinished(self) -> list[Item]:
+        """The items that have begun and have not ended."""
+        return [shared.item for shared in self._shared.values() if shared.phase is not Phase.WAITING]
 
     @property
     def wanted_workers(self) -> int:
@@ -154,7 +188,7 @@ class SharedTransfers:
             shared = self._shared[number]
             if shared.phase is Phase.DROPPING:
                 self._abandon_when_quiet(shared)
-            elif not self._losses.may_try_again(number):
+            elif not self._losses.may_try_again(shared.item):
                 self._fail(shared, lost_failure())
         for number in steps:
             self._redo_step(self._shared[number])
@@ -167,6 +201,10 @@ class SharedTransfers:
         self._crowd[worker].steps.discard(begun.item)
         shared.begun = begun
         shared.phase = Phase.MOVING
+        if begun.size >= 0:
+            # The object was replaced since it was listed: it is cut anew.
+            shared.item = replace(shared.item, size=begun.size, mtime_ns=begun.mtime_ns, etag=begun.etag)
+            shared.layout = plan_parts(begun.size, shared.layout.part_size, min_part=1)
         if self.is_stopped:
             self._drop(shared)
 
@@ -195,11 +233,11 @@ class SharedTransfers:
             self._end_failed(shared, failed.failure)
         elif failed.kind == "finish" and failed.number in held.steps:
             held.steps.discard(failed.number)
-            self._fail(shared, failed.failure)
+            self._finish_failed(shared, failed.failure)
         elif failed.kind == "part" and (failed.number, failed.part) in held.parts:
             held.parts.discard((failed.number, failed.part))
             shared.moving.discard(failed.part)
-            self._fail(shared, failed.failure)
+            self._part_failed(shared, failed.failure)
 
     def abandoned(self, worker: int, number: int) -> None:
         """The multipart upload is aborted, the temporary file is gone."""
@@ -238,6 +276,7 @@ class SharedTransfers:
     def _deal_beginnings(self, orders: list[tuple[int, Order]]) -> None:
         """Begin as many large objects as keep every worker's hands full of parts."""
         most = max(1, 2 * self._limits.parts_per_worker * len(self._crowd) // max(1, self._limits.concurrency))
+        most = min(most, self._limits.objects)
         while self._waiting and len(self._shared) - len(self._waiting) < most:
             shared = self._shared[self._waiting.popleft()]
             shared.phase = Phase.BEGINNING
@@ -253,6 +292,33 @@ class SharedTransfers:
         shared.phase = Phase.FINISHING
         parts = tuple(shared.landed[number] for number in sorted(shared.landed))
         self._steps.append((shared.item.number, Finish(shared.item, shared.begun, parts)))
+
+    def _part_failed(self, shared: _Shared, failure: Failure) -> None:
+        if shared.starts_over:
+            self._abandon_when_quiet(shared)  # whatever the other parts fail with, called back as they are
+        elif failure.code == _IN_ONE_STREAM and shared.failure is None:
+            shared.starts_over = shared.goes_whole = True
+            self._drop(shared)
+        elif failure.code in _STARTS_OVER and shared.phase is Phase.MOVING:
+            self._start_over_or_fail(shared, failure)
+        else:
+            self._fail(shared, failure)
+
+    def _finish_failed(self, shared: _Shared, failure: Failure) -> None:
+        if failure.code in _ENDS_ANEW and shared.item.number not in self._redone:
+            self._redone.add(shared.item.number)
+            self._start_over_or_fail(shared, failure)
+        else:
+            self._fail(shared, failure)
+
+    def _start_over_or_fail(self, shared: _Shared, failure: Failure) -> None:
+        if not self.is_stopped and self._losses.may_try_again(shared.item):
+            shared.starts_over = True
+            self._drop(shared)
+        elif failure.code == "PreconditionFailed" and shared.item.direction is not Direction.UPLOAD:
+            self._fail(shared, Failure.of(object_changing(shared.item.source_key or shared.item.key)))
+        else:
+            self._fail(shared, failure)
 
     def _fail(self, shared: _Shared, failure: Failure | None) -> None:
         """One thing went wrong for good: the whole transfer fails, once it is cleaned up."""
@@ -282,12 +348,17 @@ class SharedTransfers:
     def _leave(self, shared: _Shared) -> None:
         """Nothing is left of it at its destination: it is forgotten, or starts over."""
         del self._shared[shared.item.number]
-        if shared.starts_over and not self.is_stopped:
+        if self.is_stopped:
+            return
+        if shared.goes_whole:
+            self.whole.append(shared.item)
+        elif shared.starts_over:
             self.add(shared.item, shared.layout)
 
     def _end_failed(self, shared: _Shared, failure: Failure) -> None:
         self._shared.pop(shared.item.number)
-        self._losses.forget(shared.item.number)
+        if failure.code != WorkerLost.default_code:  # what the lost workers left behind wants to be looked after
+            self._losses.forget(shared.item.number)
         self.ended.append((shared.item, Outcome(shared.item.number, Status.FAILED, failure=failure)))
 
     def _redo_step(self, shared: _Shared) -> None:
@@ -296,7 +367,7 @@ class SharedTransfers:
         if shared.phase is Phase.ABANDONING and shared.begun is not None:
             # However often: an abort does not kill workers, and what is not aborted is billed.
             self._steps.append((number, Abandon(shared.item, shared.begun)))
-        elif not self._losses.may_try_again(number):
+        elif not self._losses.may_try_again(shared.item):
             if shared.begun is None:
                 self._end_failed(shared, lost_failure())
             else:

@@ -14,7 +14,7 @@ DENIED_AT_START = 3
 """So many refusals in a row, and nothing else before: the credentials may not do this job at all."""
 
 _DENIED = frozenset({"AccessDenied", "AllAccessDisabled", "AccountProblem"})
-_UNREACHABLE = frozenset({"E_CONNECT", "E_DNS"})
+_HOPELESS = frozenset({"E_CONNECT", "E_DNS", "E_SAME_OBJECT", "E_SOURCE_UNREADABLE", "E_VANISHED"})
 
 
 @dataclass(slots=True)
@@ -26,7 +26,7 @@ class Tally:
         skipped: objects left as they are.
         failed: objects that failed.
         denied: of those, refused for want of permission.
-        unreachable: of those, for want of any connection to the service.
+        hopeless: of those, for want of a connection, or of a source that can be read.
         damaged: of those, with bytes that were not what they should be.
         archived: of those skipped, because they must be restored first.
         unverified: objects done of which only the size could be compared.
@@ -40,7 +40,7 @@ class Tally:
     skipped: int = 0
     failed: int = 0
     denied: int = 0
-    unreachable: int = 0
+    hopeless: int = 0
     damaged: int = 0
     archived: int = 0
     unverified: int = 0
@@ -71,7 +71,7 @@ class Tally:
         self.failed += 1
         if failure is not None:
             self.denied += failure.code in _DENIED
-            self.unreachable += failure.code in _UNREACHABLE
+            self.hopeless += failure.code in _HOPELESS
             self.damaged += failure.exit_code == Exit.INTEGRITY
 
     @property
@@ -90,8 +90,9 @@ class Tally:
         if self.damaged:
             return Exit.INTEGRITY
         if self.stopper is not None:
-            return self.stopper.exit_code
-        if self.failed and self.denied + self.unreachable == self.ended:
+            # A failure of one object that is also every other one's: the job as a whole could not be done.
+            return max(Exit.NOT_POSSIBLE, self.stopper.exit_code)
+        if self.failed and self.denied + self.hopeless == self.ended:
             return Exit.NOT_POSSIBLE
         if self.failed or self.is_report_lost or (self.archived and not ignores_archived):
             return Exit.SOME_FAILED

@@ -60,20 +60,22 @@ class FileBody:
             if sha256 is not None:
                 sha256.update(chunk)
             done += len(chunk)
+            del chunk  # an error of the next read would carry this frame, and with it a view of the slot, about
         if sha256 is not None:
             self._sha256 = sha256.hexdigest()
         self._checksum = Checksum(self._algorithm, hasher.value())
         return self._checksum
 
-    def md5(self) -> str:
-        """Hex MD5 of the range, by reading it once more: for services that prove nothing but an MD5 ETag."""
+    def md5(self) -> bytes:
+        """The range's MD5, by reading it once more: for services that know nothing but MD5."""
         digest = hashlib.md5(usedforsecurity=False)
         done = 0
         while done < self._size:
             chunk = self._read(done)
             digest.update(chunk)
             done += len(chunk)
-        return digest.hexdigest()
+            del chunk  # as in `prepare`
+        return digest.digest()
 
     def rewind(self) -> None:
         """Start again from the first byte."""
@@ -91,6 +93,7 @@ class FileBody:
         self._hasher.update(chunk)
         self._sent += len(chunk)
         if self._sent == self._size and self._checksum is not None and self._hasher.value() != self._checksum.value:
+            del chunk  # as in `prepare`
             raise SourceChanged("the file changed while it was being read")
         return chunk
 

@@ -203,6 +203,8 @@ class Client:
 
     def close(self) -> None:
         """Cancel every run and close every connection; nothing can be run afterwards."""
+        for pool, _ in self._pools.values():
+            pool.take_over()
         for run in tuple(self._runs):
             run.cancel()
         for pool, _ in self._pools.values():
@@ -225,6 +227,14 @@ class Client:
         if route is None:
             raise Internal(f"a request to site {number}, which is not known")
         return route
+
+    def find_route(self, number: int) -> Route | None:
+        """As `route`, for who has another way."""
+        return self._routes.get(number)
+
+    def adopt(self, run: Run[Any]) -> None:
+        """`run` goes on with what was counted as in flight already."""
+        self._runs.add(run)
 
     def encode(self, call: Call, route: Route) -> bytes:
         """The bytes of a call's request: its head, signed now, and its small body.

@@ -260,6 +260,10 @@ class Connection(asyncio.BufferedProtocol):
         """`nbytes` have been put where `get_buffer` said."""
         self._received_bytes += nbytes
         self._counters.bytes_received += nbytes
+        self._take_in(nbytes)
+
+    def _take_in(self, nbytes: int) -> None:
+        """Make something of `nbytes` that stand where `get_buffer` says."""
         if self.state is not _BUSY:
             self._reader.is_last = True
             if self.state is _IDLE:
@@ -356,7 +360,7 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The transport is gone, and with it every reference to memory of ours."""
+        """The transport is gone, and at the loop's next turn every reference to memory of ours is."""
         if self.state is _CLOSED:
             return
         if self.state is _BUSY and isinstance(exc, OSError):
@@ -366,10 +370,13 @@ class Connection(asyncio.BufferedProtocol):
                 self._reader.is_last = True
                 _take_rest(self, pending)
         exchange, is_broken = self._exchange, self.state is _BUSY or self.state is State.DRAINING
+        had_body = self._body is not None
         is_stale = False
         if exchange is not None and is_broken and exchange.failure is None:
             exchange.failure = _breakage(self._reader, self.state, exc)
-            is_stale = self._is_stale(exchange)
+            # Closed by the service while it was idle: then the failure says nothing about the request.
+            was_idle = self.served > 0 and not self._reader.has_heard
+            is_stale = was_idle and exchange.call.is_idempotent and not exchange.is_second_chance
         self._forget()
         self.state = _CLOSED
         self._transport = None
@@ -379,17 +386,23 @@ class Connection(asyncio.BufferedProtocol):
         if is_stale:
             self._owner.again(exchange)
         else:
-            exchange.end()
-
-    def _is_stale(self, exchange: Exchange) -> bool:
-        """Whether the service had closed this connection while it was idle, so that the failure means nothing."""
-        if self._reader.has_heard or not self.served:
-            return False
-        return exchange.call.is_idempotent and not exchange.is_second_chance
+            _end_after_loss(exchange, self._loop, had_body=had_body)
 
     def __repr__(self) -> str:
         on = f" with {self._exchange!r}" if self._exchange is not None else ""
         return f"<Connection {self.state.value}, served {self.served}{on}>"
+
+
+def _end_after_loss(exchange: Exchange, loop: asyncio.AbstractEventLoop, *, had_body: bool) -> None:
+    """End an exchange whose connection is gone.
+
+    uvloop sends nothing more, but lets go of the chunks that it had queued only when it has closed the handle: after
+    `connection_lost`, and before the loop's next turn.
+    """
+    if had_body:
+        loop.call_soon(exchange.end)
+    else:
+        exchange.end()
 
 
 def _breakage(reader: ReplyReader, state: State, exc: Exception | None) -> Network:

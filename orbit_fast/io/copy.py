@@ -14,9 +14,13 @@ from orbit_fast.core import encode
 from orbit_fast.core import etag
 from orbit_fast.core.encode import CopySource
 from orbit_fast.core.errors import ChecksumMismatch
+from orbit_fast.core.errors import NotFound
+from orbit_fast.core.errors import PreconditionFailed
 from orbit_fast.core.errors import SizeMismatch
 from orbit_fast.core.errors import UploadGone
 from orbit_fast.core.events import Landed
+from orbit_fast.core.events import SkipReason
+from orbit_fast.core.limits import MAX_OBJECT_BYTES
 from orbit_fast.core.messages import Begun
 from orbit_fast.core.messages import Finish
 from orbit_fast.core.messages import Item
@@ -25,6 +29,7 @@ from orbit_fast.core.messages import PartFact
 from orbit_fast.core.messages import Status
 from orbit_fast.core.messages import Verified
 from orbit_fast.core.model import ObjectFacts
+from orbit_fast.core.model import Reply
 from orbit_fast.io import upload
 from orbit_fast.io.flow import Call
 from orbit_fast.io.flow import Flow
@@ -46,22 +51,15 @@ def copy(around: Surroundings, item: Item) -> Flow[Ending]:
         return early
     started_s = around.monotonic_s()
     options = around.settings.object
-    replaces = options.metadata_directive == "REPLACE"
-    reply = yield Call(
-        request=encode.copy_object(
-            item.key,
-            source=_source_of(around, item, item.etag),
-            headers=_headers(around, item) + encode.sse_c_headers(options, copy_source=True),
-            metadata_directive=options.metadata_directive if replaces else "",
-            tagging_directive="REPLACE" if options.tags else "",
-        ),
-        site=item.site,
-        first_byte_s=COMMIT_FIRST_BYTE_S,
-    )
-    copied = decode.copy_object(reply)
+    try:
+        reply = yield from _copy(around, item, item.etag)
+    except PreconditionFailed:
+        # Replaced since it was listed: one request copies one version, so the new one is as good.
+        reply = yield from _copy(around, item, "")
+    copied: decode.Copied = reply.decoded
     verified, facts = yield from _prove(around, item, copied.etag)
     landed = Landed(
-        size=item.size,
+        size=item.size if facts is None else facts.size,
         etag=copied.etag,
         version_id=copied.version_id,
         checksum=facts.checksum if facts is not None else None,
@@ -71,6 +69,20 @@ def copy(around: Surroundings, item: Item) -> Flow[Ending]:
         duration_ms=around.elapsed_ms(started_s),
     )
     return Ending(Status.DONE, landed)
+
+
+def _copy(around: Surroundings, item: Item, version: str) -> Flow[Reply]:
+    options = around.settings.object
+    replaces = options.metadata_directive == "REPLACE"
+    request = encode.copy_object(
+        item.key,
+        source=_source_of(around, item, version),
+        headers=_headers(around, item) + encode.sse_c_headers(options, copy_source=True),
+        metadata_directive=options.metadata_directive if replaces else "",
+        tagging_directive="REPLACE" if options.tags else "",
+    )
+    call = Call(request=request, site=item.site, first_byte_s=COMMIT_FIRST_BYTE_S, check=decode.copy_object)
+    return (yield call)
 
 
 # --- multipart -------------------------------------------------------------------------------------------------------
@@ -83,28 +95,31 @@ def begin(around: Surroundings, item: Item) -> Flow[Begun | Ending]:
         return early
     options = around.settings.object
     facts = yield from head(around, item.source_site, item.source_key, item.version_id)
-    if facts.size != item.size:
+    if not 0 < facts.size <= MAX_OBJECT_BYTES:
         raise SizeMismatch(f"{item.source_key} had {item.size} bytes when it was listed and has {facts.size} now")
     headers = _headers(around, item)
     if options.metadata_directive != "REPLACE":
         headers = _with_defaults(headers, facts.content_headers + encode.metadata_headers(facts.metadata.items()))
     if facts.tag_count and not options.tags:
         request = encode.get_object_tagging(item.source_key, version_id=item.version_id)
-        tags = decode.get_object_tagging((yield Call(request=request, site=item.source_site)))
-        headers = (*headers, ("x-amz-tagging", encode.tagging(tags)))
+        tagged = yield Call(request=request, site=item.source_site, check=decode.get_object_tagging)
+        headers = (*headers, ("x-amz-tagging", encode.tagging(tagged.decoded)))
     reply = yield Call(
         request=encode.create_multipart_upload(item.key, headers=headers, algorithm=""),
         site=item.site,
-        is_idempotent=False,
+        check=decode.create_multipart_upload,
     )
     return Begun(
         item=item.number,
-        token=decode.create_multipart_upload(reply),
+        token=reply.decoded,
         etag=facts.etag,
         version_id=item.version_id,
         content_type=facts.content_type,
         started_s=around.monotonic_s(),
         attempts=reply.attempts,
+        # Replaced since it was listed: what is there now is as good.
+        mtime_ns=facts.mtime_ns,
+        size=facts.size if facts.size != item.size else -1,
     )
 
 
@@ -122,12 +137,13 @@ def move_part(around: Surroundings, order: MovePart) -> Flow[PartFact]:
         ),
         site=order.item.site,
         first_byte_s=COMMIT_FIRST_BYTE_S,
+        check=decode.upload_part_copy,
     )
     return PartFact(
         number=order.number,
         offset=order.offset,
         size=order.size,
-        etag=decode.upload_part_copy(reply).etag,
+        etag=reply.decoded.etag,
         attempts=reply.attempts,
     )
 
@@ -137,22 +153,24 @@ def finish(around: Surroundings, order: Finish) -> Flow[Ending]:
     item, begun, parts = order.item, order.begun, order.parts
     copied_etag, version_id, attempts = "", "", 1
     try:
-        reply = yield Call(
-            request=encode.complete_multipart_upload(item.key, upload_id=begun.token, parts=parts, algorithm=""),
-            site=item.site,
-            first_byte_s=COMMIT_FIRST_BYTE_S,
-        )
-        completed = decode.complete_multipart_upload(reply)
+        reply = yield from upload.complete(around, order, None)
+        completed: decode.Uploaded = reply.decoded
         copied_etag, version_id, attempts = completed.etag, completed.version_id, reply.attempts
     except UploadGone as gone:
         # Perhaps a Complete of ours was carried out and its answer lost: then the object is there and equal.
         try:
-            verified, _ = yield from _compare(around, item)
-        except (ChecksumMismatch, SizeMismatch):
+            verified, _ = yield from _compare(around, item, begun.etag)
+        except (ChecksumMismatch, SizeMismatch, NotFound):
             raise gone from None
         if verified is Verified.SIZE:
             raise gone from None
-    verified, facts = yield from _compare(around, item)
+        attempts = gone.attempts
+    except PreconditionFailed:
+        if not around.settings.selection.no_clobber:
+            raise
+        yield from abandon(around, item, begun)
+        return Ending(Status.SKIPPED, Landed(size=item.size), SkipReason.EXISTS)
+    verified, facts = yield from _compare(around, item, begun.etag)
     landed = Landed(
         size=item.size,
         etag=copied_etag or (facts.etag if facts is not None else ""),
@@ -200,18 +218,25 @@ def _prove(around: Surroundings, item: Item, copied_etag: str) -> Flow[tuple[Ver
     """Equal MD5 ETags prove a copy for nothing; otherwise both objects are looked at."""
     if item.etag == copied_etag and etag.is_md5(copied_etag):
         return Verified.ETAG, None
-    return (yield from _compare(around, item))
+    return (yield from _compare(around, item, ""))
 
 
-def _compare(around: Surroundings, item: Item) -> Flow[tuple[Verified, ObjectFacts | None]]:
+def _compare(around: Surroundings, item: Item, copied_version: str) -> Flow[tuple[Verified, ObjectFacts | None]]:
     """Compare both objects as the service describes them.
+
+    Args:
+        around: see there.
+        item: which.
+        copied_version: the ETag of what was copied, or ``''``: a source that has another one by now proves nothing.
 
     Raises:
         SizeMismatch: the copy has another size.
         ChecksumMismatch: it has another checksum.
     """
     source = yield from head(around, item.source_site, item.source_key, item.version_id)
-    made = yield from head(around, item.site, item.key)
+    made = yield from head(around, item.site, item.key, may_lag=True)
+    if copied_version and source.etag and source.etag != copied_version and made.size == item.size:
+        return Verified.SIZE, made
     if made.size != source.size:
         raise SizeMismatch(f"the copy of {item.source_key} has {made.size} bytes of {source.size}")
     ours, theirs = made.checksum, source.checksum

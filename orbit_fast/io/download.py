@@ -10,21 +10,19 @@ whole object, combined from the ranges as they arrived or computed over the land
 
 from __future__ import annotations
 
-import hashlib
 import os
 
+from msgspec.structs import replace
+
 from orbit_fast.core import encode
-from orbit_fast.core import etag
-from orbit_fast.core.checksum import combine
-from orbit_fast.core.checksum import is_combinable
-from orbit_fast.core.checksum import new_hasher
-from orbit_fast.core.errors import ChecksumMismatch
 from orbit_fast.core.errors import LocalError
 from orbit_fast.core.errors import PreconditionFailed
 from orbit_fast.core.errors import SizeMismatch
 from orbit_fast.core.errors import Unverifiable
+from orbit_fast.core.errors import object_changing
 from orbit_fast.core.events import Landed
 from orbit_fast.core.events import SkipReason
+from orbit_fast.core.limits import MAX_OBJECT_BYTES
 from orbit_fast.core.messages import Begun
 from orbit_fast.core.messages import Finish
 from orbit_fast.core.messages import Item
@@ -36,15 +34,20 @@ from orbit_fast.core.metadata import file_times
 from orbit_fast.core.model import Checksum
 from orbit_fast.core.model import ObjectFacts
 from orbit_fast.core.model import Reply
+from orbit_fast.core.model import Request
 from orbit_fast.core.plan import decide
 from orbit_fast.core.plan import needs_destination
 from orbit_fast.io.files import LandingFile
 from orbit_fast.io.flow import Call
 from orbit_fast.io.flow import Flow
+from orbit_fast.io.proof import prove_file
+from orbit_fast.io.proof import prove_ranges
+from orbit_fast.io.proof import range_algorithm
 from orbit_fast.io.sinks import Expected
 from orbit_fast.io.sinks import FileSink
 from orbit_fast.io.transfer import Ending
 from orbit_fast.io.transfer import Surroundings
+from orbit_fast.io.transfer import find
 from orbit_fast.io.transfer import head
 
 
@@ -65,15 +68,16 @@ def download(around: Surroundings, item: Item) -> Flow[Ending]:
         try:
             reply, sink = yield from _get(around, item, landing, size=item.size, version=item.etag)
         except PreconditionFailed:
-            # Replaced since it was listed: one request reads one version, so the new one is as good.
-            reply, sink = yield from _get(around, item, landing, size=-1, version="")
-        _require_proof(around, item, sink.verified)
+            # Replaced since it was listed: what is there now is as good, and is pinned as well.
+            reply, sink = yield from _get_again(around, item, landing)
+        verified, checksum = yield from _prove_whole(around, item, sink, landing.take())
+        _require_proof(around, item, verified)
         landed = Landed(
             size=sink.size,
             etag=sink.facts.etag,
             version_id=sink.facts.version_id,
-            checksum=sink.checksum,
-            verified=sink.verified,
+            checksum=checksum,
+            verified=verified,
             content_type=sink.facts.content_type,
             storage_class=item.storage_class,
             attempts=reply.attempts,
@@ -87,18 +91,55 @@ def download(around: Surroundings, item: Item) -> Flow[Ending]:
 def _get(
     around: Surroundings, item: Item, landing: _Landing, *, size: int, version: str
 ) -> Flow[tuple[Reply, FileSink]]:
-    verify = around.settings.transfer.verify
-    expected = Expected(key=item.key, size=size, etag=version, verify=verify)
+    expected = Expected(key=item.key, size=size, etag=version, verify=around.settings.transfer.verify)
     sink = FileSink(expected, around.receive, landing.open)
-    request = encode.get_object(
-        item.key,
-        version_id=item.version_id,
-        if_match=version,
-        checksum_mode=verify,
-        headers=encode.sse_c_headers(around.settings.object),
-    )
-    reply = yield Call(request=request, site=item.site, sink=sink)
+    reply = yield _call(around, item, sink, expected)
     return reply, sink
+
+
+def _get_again(around: Surroundings, item: Item, landing: _Landing) -> Flow[tuple[Reply, FileSink]]:
+    facts = yield from head(around, item.site, item.key, item.version_id)
+    try:
+        return (yield from _get(around, item, landing, size=facts.size, version=facts.etag))
+    except PreconditionFailed as error:
+        raise object_changing(item.key) from error
+
+
+def _call(around: Surroundings, item: Item, sink: FileSink, expected: Expected) -> Call:
+    """The GET that fills `sink`; tried again, it asks only for what has not arrived yet."""
+
+    def request() -> Request:
+        first, last = expected.first + sink.resume(), expected.first + expected.size - 1
+        is_range = expected.is_range or first > expected.first
+        return encode.get_object(
+            item.key,
+            version_id=item.version_id,
+            byte_range=(first, last) if is_range else None,
+            if_match=expected.etag,
+            checksum_mode=around.settings.transfer.verify and not is_range,
+            headers=encode.sse_c_headers(around.settings.object),
+        )
+
+    return Call(request=request(), site=item.site, sink=sink, again=request, kept=sink.kept)
+
+
+def _prove_whole(
+    around: Surroundings, item: Item, sink: FileSink, landing: LandingFile
+) -> Flow[tuple[Verified, Checksum | None]]:
+    """What the whole object has been proven against, once its bytes are on disk."""
+    if sink.verified is not Verified.SIZE or sink.size == 0:
+        return sink.verified, sink.checksum
+    stored = sink.facts.checksum
+    if stored is None and item.site not in around.mute_sites:
+        # Some services tell an object's checksum only to those who ask for nothing else.
+        facts = yield from find(around, item.site, item.key, item.version_id)  # None: deleted since
+        if facts is not None and facts.etag == sink.facts.etag:
+            stored = facts.checksum
+        if facts is not None and facts.checksum is None:
+            around.mute_sites.add(item.site)
+    landed = replace(item, size=sink.size)
+    verified = yield from prove_file(around, landed, landing, stored, sink.facts.etag, sink.facts.encryption)
+    return verified, stored if verified is Verified.CHECKSUM else None
 
 
 # --- in ranges -------------------------------------------------------------------------------------------------------
@@ -114,12 +155,11 @@ def begin(around: Surroundings, item: Item) -> Flow[Begun | Ending]:
     if early is not None:
         return early
     facts = yield from head(around, item.site, item.key, item.version_id)
-    if facts.size != item.size:
+    if not 0 < facts.size <= MAX_OBJECT_BYTES:
         raise SizeMismatch(f"{item.key} had {item.size} bytes when it was listed and has {facts.size} now")
-    landing = around.landings.create(item.path, root=item.root, size=item.size, number=item.number)
+    landing = around.landings.create(item.path, root=item.root, size=min(item.size, facts.size), number=item.number)
     landing.leave()
     stored = facts.checksum
-    combinable = stored is not None and stored.kind == "FULL_OBJECT" and is_combinable(stored.algorithm)
     return Begun(
         item=item.number,
         temp=landing.temp_path,
@@ -127,11 +167,13 @@ def begin(around: Surroundings, item: Item) -> Flow[Begun | Ending]:
         checksum=stored,
         metadata=tuple(facts.metadata.items()),
         mtime_ns=facts.mtime_ns,
-        algorithm=stored.algorithm if stored is not None and combinable else "",
+        algorithm=range_algorithm(stored),
         encryption=facts.encryption,
         content_type=facts.content_type,
         version_id=facts.version_id,
         started_s=around.monotonic_s(),
+        # Replaced since it was listed: what is there now is as good.
+        size=facts.size if facts.size != item.size else -1,
     )
 
 
@@ -150,19 +192,12 @@ def move_part(around: Surroundings, order: MovePart) -> Flow[PartFact]:
             etag=begun.etag,
             first=order.offset,
             is_range=True,
+            total=item.size,
             algorithm=begun.algorithm if around.settings.transfer.verify else "",
             verify=False,
         )
         sink = FileSink(expected, around.receive, lambda _: landing)
-        request = encode.get_object(
-            item.key,
-            version_id=item.version_id,
-            byte_range=(order.offset, order.offset + order.size - 1),
-            if_match=begun.etag,
-            checksum_mode=False,
-            headers=encode.sse_c_headers(around.settings.object),
-        )
-        reply = yield Call(request=request, site=item.site, sink=sink)
+        reply = yield _call(around, item, sink, expected)
     finally:
         landing.leave()
     return PartFact(
@@ -180,11 +215,10 @@ def finish(around: Surroundings, order: Finish) -> Flow[Ending]:
     Raises:
         S3Error: the bytes are not the object's, or the disk refuses.
     """
-    yield from ()  # a flow like the others, though it makes no request
     item, begun, parts = order.item, order.begun, order.parts
     landing = around.landings.reopen(begun.temp, item.path, root=item.root)
     try:
-        verified = _prove(around, item, begun, parts, landing)
+        verified = yield from _prove(around, order, landing)
         _require_proof(around, item, verified)
     except BaseException:
         landing.leave()
@@ -211,42 +245,13 @@ def abandon(around: Surroundings, item: Item, begun: Begun) -> Flow[None]:
     around.landings.discard(begun.temp, item.path, root=item.root)
 
 
-def _prove(
-    around: Surroundings, item: Item, begun: Begun, parts: tuple[PartFact, ...], landing: LandingFile
-) -> Verified:
+def _prove(around: Surroundings, order: Finish, landing: LandingFile) -> Flow[Verified]:
+    begun, stored = order.begun, order.begun.checksum
     if not around.settings.transfer.verify:
         return Verified.NOTHING
-    stored = begun.checksum
     if begun.algorithm and stored is not None:
-        value = combine(begun.algorithm, [(part.checksum, part.size) for part in parts])
-        if value != stored.value:
-            raise ChecksumMismatch(item.key, stored.value, value)
-        return Verified.CHECKSUM
-    if stored is not None and stored.kind == "FULL_OBJECT":
-        value = _hash_file(around, landing, item.size, stored)
-        if value != stored.value:
-            raise ChecksumMismatch(item.key, stored.value, value)
-        return Verified.CHECKSUM
-    if etag.is_md5(begun.etag, begun.encryption):
-        value = _hash_file(around, landing, item.size, None)
-        if value != begun.etag:
-            raise ChecksumMismatch(item.key, begun.etag, value)
-        return Verified.ETAG
-    return Verified.SIZE
-
-
-def _hash_file(around: Surroundings, landing: LandingFile, size: int, like: Checksum | None) -> str:
-    """The landed file's checksum of the kind that `like` is, or its MD5 in hex. One pass, out of the page cache."""
-    md5 = hashlib.md5(usedforsecurity=False)
-    hasher = new_hasher(like.algorithm) if like is not None else None
-    update = md5.update if hasher is None else hasher.update
-    done = 0
-    while done < size:
-        chunk = around.receive[: min(len(around.receive), size - done)]
-        landing.read_into(chunk, done)
-        update(chunk)
-        done += len(chunk)
-    return md5.hexdigest() if hasher is None else hasher.value()
+        return prove_ranges(order.item.key, stored, order.parts)
+    return (yield from prove_file(around, order.item, landing, stored, begun.etag, begun.encryption))
 
 
 # --- pieces ----------------------------------------------------------------------------------------------------------
@@ -267,7 +272,7 @@ class _Landing:
             self._file = self._around.landings.create(
                 item.path,
                 root=item.root,
-                size=max(facts.size, 0),
+                size=min(max(facts.size, 0), item.size),  # no disk is reserved on a stranger's word alone
                 number=item.number,
             )
         else:

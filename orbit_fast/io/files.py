@@ -56,6 +56,7 @@ _REOPEN: Final = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _TEMP_MODE: Final = 0o600
 _TEMP_NAME: Final = re.compile(rb"\.orbit-[0-9a-f]{16}-[0-9]+\.tmp")
 _TRIES: Final = 3
+_NO_NAMES: Final = frozenset({b"", b".", b".."})
 
 
 def is_temp_name(name: bytes) -> bool:
@@ -274,16 +275,21 @@ class LandingFile:
 class Landings:
     """Makes the landing files of one process.
 
+    The processes of one job give their files the same names: the job's `run` and the number of what lands in them. A
+    number that is used again names the file of a process that died over it; that one is removed.
+
     Attributes:
         umask: taken off the mode of new files.
         directories: the open directories they land in.
     """
 
-    def __init__(self, *, umask: int, directories: Directories | None = None) -> None:
+    def __init__(self, *, umask: int, directories: Directories | None = None, run: str = "") -> None:
         self.umask = umask
         self.directories = directories or Directories()
-        self._run = os.urandom(8).hex()
+        self._is_shared = bool(run)
+        self._run = run or os.urandom(8).hex()
         self._count = 0
+        self._last: Directory | None = None
 
     def __repr__(self) -> str:
         return f"Landings(made={self._count}, {self.directories!r})"
@@ -314,6 +320,60 @@ class Landings:
         if size > _RESERVE_ABOVE:
             self._reserve(landing, size)
         return landing
+
+    def land(self, path: bytes, *, root: bytes, number: int, data: memoryview | bytes, mtime_ns: int) -> None:
+        """Make a small file whole: what `create`, `write_at` and `publish` do one after another, for the express lane.
+
+        Args:
+            path: where.
+            root: as for `create`.
+            number: as for `create`.
+            data: all of it.
+            mtime_ns: its modification time, nanoseconds since 1970 UTC; 0 leaves now.
+
+        Raises:
+            OSError: it could not be made, and nothing is left of it; `create` may know a way, or the reason.
+            S3Error: as `create`.
+        """
+        parent, slash, name = path.rpartition(b"/")
+        directory = self._last
+        if directory is None or directory.key != (root, parent or slash):
+            directory = self._remember(parent or slash, root)
+        if name in _NO_NAMES or b"\0" in name:
+            check_name(name, path)
+        dir_fd = directory.fd
+        temp_name = self._temp_name(number)
+        fd = -1
+        try:
+            fd = os.open(temp_name, _CREATE, _TEMP_MODE, dir_fd=dir_fd)
+            try:
+                if os.write(fd, data) != len(data):
+                    raise OSError(errno.EIO, "a short write")
+                mode = 0o666 & ~self.umask
+                if mode != _TEMP_MODE:
+                    os.fchmod(fd, mode)
+                if mtime_ns:
+                    os.utime(fd, ns=(mtime_ns, mtime_ns))
+            finally:
+                os.close(fd)
+            os.rename(temp_name, name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
+        except BaseException:
+            if fd >= 0:  # it is ours
+                with contextlib.suppress(OSError):
+                    os.unlink(temp_name, dir_fd=dir_fd)
+            self._forget_last()  # perhaps somebody has removed the directory
+            raise
+
+    def _remember(self, path: bytes, root: bytes) -> Directory:
+        """Open a directory and keep it for the files that follow."""
+        self._forget_last()
+        self._last = self.directories.acquire(path, root)
+        return self._last
+
+    def _forget_last(self) -> None:
+        if self._last is not None:
+            self.directories.release(self._last)
+            self._last = None
 
     def reopen(self, temp: bytes, path: bytes, *, root: bytes = b"") -> LandingFile:
         """Open a temporary file that another process of the job created for `path`.
@@ -351,6 +411,18 @@ class Landings:
         with contextlib.suppress(Vanished):
             self.reopen(temp, path, root=root).discard()
 
+    def sweep(self, number: int, path: bytes, *, root: bytes = b"") -> None:
+        """Remove the temporary file that a process of this run made for `path` under `number`, if it left one.
+
+        Only when that process is dead. Nothing is raised: what cannot be removed stays.
+        """
+        parent, slash, _ = path.rpartition(b"/")
+        directory = parent or slash
+        temp = directory + (b"" if not directory or directory.endswith(b"/") else b"/") + self._temp_name(number)
+        if os.path.lexists(temp):
+            with contextlib.suppress(S3Error):
+                self.discard(temp, path, root=root)
+
     def make_directory(self, path: bytes, *, root: bytes) -> None:
         """Make the directory `path` inside `root`.
 
@@ -361,6 +433,7 @@ class Landings:
 
     def close(self) -> None:
         """Close the directories that are kept open."""
+        self._forget_last()
         self.directories.close()
 
     def _place(self, path: bytes, root: bytes) -> tuple[Directory, bytes]:
@@ -382,12 +455,18 @@ class Landings:
     def _open_temp(self, directory: Directory, number: int | None) -> tuple[bytes, int]:
         for _ in range(_TRIES):
             self._count += 1
-            name = f".orbit-{self._run}-{self._count if number is None else number}.tmp".encode()
+            name = self._temp_name(self._count if number is None else number)
             try:
                 return name, os.open(name, _CREATE, _TEMP_MODE, dir_fd=directory.fd)
             except FileExistsError:  # a fork of this process, a number met twice, or somebody who guesses
-                self._run = os.urandom(8).hex()
+                if self._is_shared and number is not None:
+                    os.unlink(name, dir_fd=directory.fd)  # of a worker that died
+                else:
+                    self._run = os.urandom(8).hex()
         raise FileExistsError(errno.EEXIST, "no free temporary name")
+
+    def _temp_name(self, number: int) -> bytes:
+        return f".orbit-{self._run}-{number}.tmp".encode()
 
     def _reserve(self, landing: LandingFile, size: int) -> None:
         try:

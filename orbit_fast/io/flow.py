@@ -8,8 +8,10 @@ hand. So the steps of an upload read from top to bottom, cost no Task and no Fut
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Generator
 from dataclasses import dataclass
+from typing import Any
 from typing import Protocol
 from typing import TypeVar
 
@@ -17,6 +19,9 @@ from orbit_fast.core.model import Reply
 from orbit_fast.core.model import Request
 
 T = TypeVar("T")
+
+FIRST_BYTE_S = 30.0
+"""How long the first byte of an answer may take where nothing else is said."""
 
 
 class Body(Protocol):
@@ -82,18 +87,37 @@ class Call:
         site: number of the site to ask it of.
         body: a large request body (instead of `request.body`).
         sink: takes the body of a 2xx reply; without one it is collected into `Reply.body`.
-        first_byte_s: how long the first byte of the answer may take once the request is sent.
+        first_byte_s: how long the first byte of the answer may take once the request is sent, at the default
+            ``--timeout``; see `io.pace`.
         max_body: a collected body may not be longer (bytes).
         is_idempotent: the request may be sent again when it is not known whether the service acted on it.
+        check: looks at a good reply; what it returns is `Reply.decoded`, what it raises is a failure of this try, and
+            tried again like any other.
+        again: gives the request for another try, where that is not the same one.
+        kept: bytes of the answer that have come for good: a try that adds to them is not counted.
+        may_lag: what is asked for was written a moment ago: "not there" is tried again for `LAG_S` seconds.
     """
 
     request: Request
     site: int
     body: Body | None = None
     sink: Sink | None = None
-    first_byte_s: float = 30.0
+    first_byte_s: float = FIRST_BYTE_S
     max_body: int = 1 << 20
     is_idempotent: bool = True
+    check: Callable[[Reply], Any] | None = None
+    again: Callable[[], Request] | None = None
+    kept: Callable[[], int] | None = None
+    may_lag: bool = False
 
 
-Flow = Generator[Call, Reply, T]
+class Pause:
+    """What a flow yields in the middle of long work, so that the loop can look after everything else; see `PAUSE`."""
+
+    __slots__ = ()
+
+
+PAUSE = Pause()
+"""Yield it every few milliseconds of work that makes no request; what comes back is of no use."""
+
+Flow = Generator[Call | Pause, Reply, T]

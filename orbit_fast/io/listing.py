@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from orbit_fast.core import decode
 from orbit_fast.core import encode
+from orbit_fast.core.errors import NotFound
 from orbit_fast.core.limits import MAX_PAGE_BYTES
 from orbit_fast.core.messages import Found
 from orbit_fast.core.messages import ListPage
 from orbit_fast.core.messages import Page
 from orbit_fast.core.messages import Stat
 from orbit_fast.core.model import Entry
+from orbit_fast.core.model import Reply
 from orbit_fast.io.flow import Call
 from orbit_fast.io.flow import Flow
 from orbit_fast.io.transfer import Surroundings
+from orbit_fast.io.transfer import explain
 from orbit_fast.io.transfer import head
 
 
@@ -34,8 +37,7 @@ def list_page(around: Surroundings, order: ListPage) -> Flow[Page]:
             marker=order.token,
             max_keys=order.max_keys,
         )
-        reply = yield Call(request=request, site=order.site, max_body=MAX_PAGE_BYTES)
-        listing = decode.list_objects_v1(reply)
+        read = decode.list_objects_v1
     else:
         request = encode.list_objects_v2(
             prefix=order.prefix,
@@ -43,9 +45,15 @@ def list_page(around: Surroundings, order: ListPage) -> Flow[Page]:
             token=order.token,
             max_keys=order.max_keys,
         )
-        reply = yield Call(request=request, site=order.site, max_body=MAX_PAGE_BYTES)
-        listing = decode.list_objects_v2(reply)
-    decode.check_page(listing, prefix=order.prefix, after=order.last_key, token=order.token)
+        read = decode.list_objects_v2
+
+    def check(reply: Reply) -> decode.Listing:
+        listing = read(reply)
+        decode.check_page(listing, prefix=order.prefix, after=order.last_key, token=order.token)
+        return listing
+
+    reply = yield Call(request=request, site=order.site, max_body=MAX_PAGE_BYTES, check=check)
+    listing: decode.Listing = reply.decoded
     return Page(
         number=order.number,
         entries=listing.entries,
@@ -59,8 +67,13 @@ def stat(around: Surroundings, order: Stat) -> Flow[Found]:
 
     Raises:
         NotFound: there is no such object.
+        BucketNotFound: there is not even the bucket, which a HEAD alone could not tell.
     """
-    facts = yield from head(around, order.site, order.key, order.version_id)
+    try:
+        facts = yield from head(around, order.site, order.key, order.version_id)
+    except NotFound as error:
+        yield from explain(around, order.site, order.key, order.version_id, error)
+        facts = yield from head(around, order.site, order.key, order.version_id)
     entry = Entry(
         key=order.key,
         size=facts.size,

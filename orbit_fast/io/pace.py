@@ -8,7 +8,8 @@ The limits, for one exchange:
 
 * a request that is being sent, or a reply that is being received, may not stand still for `idle_s`;
 * bulk data (a streamed body, a sink) must move at least 1 KiB/s over 30 s;
-* the first byte of the answer must come within the call's own `first_byte_s` after the request was sent;
+* the first byte of the answer must come within the call's own `first_byte_s` after the request was sent: that is said
+  for the default ``--timeout`` and grows and shrinks with it, but for commits, which take what they take;
 * a collected reply must end within `first_byte_s` plus one second for each KiB of it, so that a service which keeps a
   connection warm with spaces may do so for that long and no longer.
 """
@@ -21,6 +22,8 @@ from orbit_fast.core.errors import Timeout
 
 MIN_BYTES_A_SECOND = 1024
 WINDOW_S = 30.0
+DEFAULT_IDLE_S = 30.0
+COMMITS_ABOVE_S = 60.0
 
 
 class Stage(enum.Enum):
@@ -61,6 +64,8 @@ class Pace:
     def verdict(self, now_s: float, *, first_byte_s: float, is_bulk: bool) -> Timeout | None:
         """Why to give up the exchange that was looked at last, or None."""
         spent_s = now_s - self._stage_s
+        if first_byte_s <= COMMITS_ABOVE_S:
+            first_byte_s *= self._idle_s / DEFAULT_IDLE_S
         if self._stage is Stage.WAITING:
             return Timeout(f"no answer within {first_byte_s:g} s") if spent_s > first_byte_s else None
         if is_bulk:

@@ -27,6 +27,7 @@ from orbit_fast.io.clock import Clock
 from orbit_fast.io.connection import Connection
 from orbit_fast.io.exchange import Counters
 from orbit_fast.io.exchange import Exchange
+from orbit_fast.io.express import ExpressConnection
 from orbit_fast.io.reader import Scratch
 
 TICK_S = 1.0
@@ -36,6 +37,10 @@ IDLE_TICKS = 4
 _LONGEST_TICK_S = 2.0
 _SCRATCH_BYTES = 64 * 1024
 _TLS_SCRATCH_BYTES = 256 * 1024
+
+
+_DIALS_AT_FIRST = 8
+_DIALS_PER_OPEN = 2
 
 
 class Opener(Protocol):
@@ -60,6 +65,7 @@ class Pool:
         limit: connections open or being opened at most; may be changed at any time.
         counters: where its connections count.
         scratch: memory shared by its connections.
+        idle: connections that are free, the one used last at the end; whoever takes one uses it at once.
     """
 
     def __init__(
@@ -80,7 +86,7 @@ class Pool:
         self._opener = opener
         self._idle_s = idle_s
         self._open: set[Connection] = set()
-        self._idle: list[Connection] = []
+        self.idle: list[Connection] = []
         self._waiting: deque[Exchange] = deque()
         self._waiting_fresh: deque[Exchange] = deque()  # second chances: only for new connections
         self._dials: set[asyncio.Task[None]] = set()
@@ -101,7 +107,7 @@ class Pool:
     @property
     def busy(self) -> int:
         """Connections with an exchange on them, or closing."""
-        return len(self._open) - len(self._idle)
+        return len(self._open) - len(self.idle)
 
     @property
     def waiting(self) -> int:
@@ -115,7 +121,7 @@ class Pool:
 
     def __repr__(self) -> str:
         return (
-            f"<Pool {self._opener}: open {self.open_connections} (busy {self.busy}, idle {len(self._idle)}),"
+            f"<Pool {self._opener}: open {self.open_connections} (busy {self.busy}, idle {len(self.idle)}),"
             f" dialing {self.dialing}, waiting {self.waiting}, limit {self.limit}>"
         )
 
@@ -123,8 +129,8 @@ class Pool:
 
     def submit(self, exchange: Exchange) -> None:
         """Send `exchange` as soon as a connection is free. It always ends."""
-        if self._idle:
-            self._idle.pop().start(exchange)
+        if self.idle:
+            self.idle.pop().start(exchange)
             return
         exchange.holder = self
         self._waiting.append(exchange)
@@ -132,6 +138,12 @@ class Pool:
             self._grow()
         else:
             self._loop.call_soon(exchange.abandon, Cancelled("the connections are being closed"))
+
+    def take_over(self) -> None:
+        """Turn every express that is under way into an exchange of a run, which can be cancelled."""
+        for connection in tuple(self._open):
+            if isinstance(connection, ExpressConnection):  # all are: `_dial`
+                connection.take_over()
 
     def abandon(self, exchange: Exchange, failure: S3Error) -> None:
         """End an exchange that still waits for a connection."""
@@ -178,12 +190,12 @@ class Pool:
             connection.start(self._waiting.popleft())
         else:
             connection.idle_since = self._ticks
-            self._idle.append(connection)
+            self.idle.append(connection)
 
     def withdraw(self, connection: Connection) -> None:
         """An idle connection is closing."""
-        if connection in self._idle:
-            self._idle.remove(connection)
+        if connection in self.idle:
+            self.idle.remove(connection)
 
     def lost(self, connection: Connection) -> None:
         """A connection is closed."""
@@ -207,17 +219,22 @@ class Pool:
             exchange.call.body.rewind()
         exchange.holder = self
         self._waiting_fresh.append(exchange)
-        while self._idle:  # they are as old as the one that was stale
-            self._idle.pop().close()
+        while self.idle:  # they are as old as the one that was stale
+            self.idle.pop().close()
         self._grow()
 
     # --- opening -----------------------------------------------------------------------------------------------------
 
     def _grow(self) -> None:
-        """Open as many connections as there are exchanges waiting for one, within the limit."""
+        """Open as many connections as there are exchanges waiting for one, within the limit.
+
+        Not all at once: a few objects would be done over the first connections before the last ones are open, and a
+        service would see hundreds of handshakes from one client in the same millisecond.
+        """
         if self._closed is not None or (self._is_dialing_paused and self._open):
             return
-        while len(self._dials) < self.waiting and len(self._open) + len(self._dials) < self.limit:
+        at_once = min(self.waiting, max(_DIALS_AT_FIRST, _DIALS_PER_OPEN * len(self._open)))
+        while len(self._dials) < at_once and len(self._open) + len(self._dials) < self.limit:
             dial = self._loop.create_task(self._dial())
             self._dials.add(dial)
             dial.add_done_callback(self._dialed)
@@ -227,7 +244,7 @@ class Pool:
         made: list[Connection] = []
 
         def make() -> Connection:
-            made.append(Connection(self, self._loop, self._idle_s))
+            made.append(ExpressConnection(self, self._loop, self._idle_s))
             return made[-1]
 
         try:
@@ -283,8 +300,8 @@ class Pool:
         self._ticked_s = now_s
         self._ticks += 1
         self._is_dialing_paused = False
-        while self._idle and self._ticks - self._idle[0].idle_since > IDLE_TICKS:
-            self._idle.pop(0).close()
+        while self.idle and self._ticks - self.idle[0].idle_since > IDLE_TICKS:
+            self.idle.pop(0).close()
         for connection in tuple(self._open):
             connection.tick(self._seen_s)
         self._grow()

@@ -23,6 +23,9 @@ from orbit_fast.core.limits import MAX_INTERIM_REPLIES
 from orbit_fast.io.exchange import Exchange
 from orbit_fast.io.flow import Sink
 
+_GIVEN_UP = frozenset({400, 408})
+"""Answers after which services close a connection, or have stopped to read it (RequestTimeout)."""
+
 
 class Phase(enum.Enum):
     """What the next bytes are. HEAD → SINK | COLLECT | CHUNKED | UNTIL_CLOSE → ENDED → (`begin`) → HEAD."""
@@ -197,7 +200,7 @@ class ReplyReader:
 
     def _begin_body(self, exchange: Exchange, head: ReplyHead, has_more: bool) -> None:  # noqa: FBT001 - hot path
         exchange.head = head
-        if not head.keeps_alive:
+        if not head.keeps_alive or head.status in _GIVEN_UP:
             self.is_last = True
         length = head.content_length
         call = exchange.call

@@ -27,17 +27,22 @@ from orbit_fast.core.retry import decide
 from orbit_fast.io.exchange import Exchange
 from orbit_fast.io.flow import Call
 from orbit_fast.io.flow import Flow
+from orbit_fast.io.flow import Pause
 
 if TYPE_CHECKING:
     import asyncio
 
     from orbit_fast.core.sigv4 import Signer
     from orbit_fast.io.client import Client
+    from orbit_fast.io.clock import Clock
 
 T = TypeVar("T")
 
 CREDENTIALS_WAIT_S = 60.0
 """How long a request waits for fresh credentials."""
+
+FLOW_MISTAKE = "a flow raised what it may not"
+"""The message with which a loop's exception handler hears of it; the flow's owner has been told by then."""
 
 _SAME_CLOCK_S = 1.0
 """A service's Date has whole seconds: less difference than this is none."""
@@ -50,6 +55,41 @@ class Repair(enum.Flag):
     CREDENTIALS = enum.auto()
     CLOCK = enum.auto()
     REGION = enum.auto()
+
+
+class Tries:
+    """What the tries of one call have come to.
+
+    Attributes:
+        free: tries that are not counted against it: they brought bytes for good, or met a stale connection.
+    """
+
+    __slots__ = ("_kept", "_kinds", "free")
+
+    def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """A new call."""
+        self.free = 0
+        self._kept = 0
+        self._kinds: dict[type[S3Error], int] = {}
+
+    def count(self, failure: S3Error) -> int:
+        """One more try has failed with `failure`; how many have failed in that way."""
+        kind = type(failure)
+        self._kinds[kind] = self._kinds.get(kind, 0) + 1
+        return self._kinds[kind]
+
+    def has_come_further(self, call: Call, attempt: int) -> bool:
+        """Whether the try `attempt` brought bytes for good: then only what comes in vain from now on is counted."""
+        kept = call.kept() if call.kept is not None else 0
+        if kept <= self._kept:
+            return False
+        self.begin()
+        self._kept = kept
+        self.free = attempt - 1
+        return True
 
 
 class Run(Generic[T]):
@@ -71,6 +111,7 @@ class Run(Generic[T]):
         "_site",
         "_started_s",
         "_timer",
+        "_tries",
     )
 
     def __init__(self, client: Client, flow: Flow[T], on_done: Callable[[T | S3Error], None]) -> None:
@@ -86,6 +127,7 @@ class Run(Generic[T]):
         self._started_s = 0.0
         self._is_cancelled = False
         self._is_ended = False
+        self._tries = Tries()
         # What the last try was made with: where it differs from what is valid now, somebody has repaired it already.
         self._site: Site | None = None
         self._signer: Signer | None = None
@@ -117,25 +159,39 @@ class Run(Generic[T]):
         """Run the flow up to its first call."""
         self._advance(lambda: next(self._flow))
 
-    def _advance(self, step: Callable[[], Call]) -> None:
+    def _advance(self, step: Callable[[], Call | Pause]) -> None:
         """Run the flow up to its next call, and send that."""
         try:
             call = step()
         except StopIteration as stop:
             self._end(stop.value)
         except S3Error as error:
+            error.attempts = error.attempts or self._attempt
             self._end(error)
         except Exception as error:  # noqa: BLE001 - a mistake in a flow ends that flow, not the process's other work
             self._end_mistaken(error)
         else:
+            if isinstance(call, Pause):
+                self._timer = self._client.loop.call_later(0, self._go_on)
+                return
             self._call = call
             self._attempt = 0
             self._repairs = Repair.NONE
             self._started_s = self._client.clock.monotonic_s()
+            self._tries.begin()
             self._send()
 
+    def _go_on(self) -> None:
+        """The flow has paused for long enough."""
+        self._timer = None
+        self._advance(lambda: next(self._flow))
+
     def _throw(self, failure: S3Error) -> None:
+        failure.attempts = self._attempt
         self._advance(lambda: self._flow.throw(failure))
+
+    def _throw_mistake(self, mistake: Exception) -> None:
+        self._advance(lambda: self._flow.throw(mistake))
 
     def _close(self) -> None:
         try:
@@ -149,7 +205,7 @@ class Run(Generic[T]):
         if isinstance(error, S3Error):
             self._end(error)
             return
-        self._client.loop.call_exception_handler({"message": "a flow raised what it may not", "exception": error})
+        self._client.loop.call_exception_handler({"message": FLOW_MISTAKE, "exception": error})
         failure = Internal(f"{type(error).__name__}: {error}")
         failure.__cause__ = error
         self._end(failure)
@@ -174,11 +230,17 @@ class Run(Generic[T]):
                 refusal = route.breaker.refusal()
                 self._timer = client.loop.call_later(0, self._refused, refusal)
                 return
-            if self._attempt > 1 and call.body is not None:
-                call.body.rewind()
+            if self._attempt > 1:
+                if call.body is not None:
+                    call.body.rewind()
+                if call.again is not None:
+                    call.request = call.again()
             payload = client.encode(call, route)
         except S3Error as error:
             self._throw(error)
+            return
+        except Exception as error:  # noqa: BLE001 - what a call brings along is its flow's, and so are its mistakes
+            self._throw_mistake(error)
             return
         self._site, self._signer, self._offset_s = route.site, route.signer, client.clock.offset_s
         client.counters.requests += 1
@@ -194,10 +256,18 @@ class Run(Generic[T]):
     def _ended(self, exchange: Exchange) -> None:
         """A try has ended."""
         self._exchange = None
+        if exchange.is_second_chance:
+            # Sent twice: whoever asks how often must know, because the first time may have been heard.
+            self._attempt += 1
+            self._tries.free += 1
         if self._is_cancelled:
             self._close()
             return
-        answer = self._answer_of(exchange)
+        try:
+            answer = self._answer_of(exchange)
+        except Exception as error:  # noqa: BLE001 - as in `_send`
+            self._throw_mistake(error)
+            return
         if isinstance(answer, S3Error):
             self._fail(answer, exchange)
         else:
@@ -219,7 +289,7 @@ class Run(Generic[T]):
             return error_of(head.status, head.headers, exchange.content, request=request, bucket=bucket)
         reply = Reply(status=head.status, headers=head.headers, body=exchange.content, attempts=self._attempt)
         hidden = hidden_failure(reply, request=request, bucket=bucket) if exchange.call.sink is None else None
-        return hidden or reply
+        return hidden or _checked(exchange.call, reply)
 
     # --- after a failure ---------------------------------------------------------------------------------------------
 
@@ -236,8 +306,12 @@ class Run(Generic[T]):
         assert call is not None
         now_s = client.clock.monotonic_s()
         breaker = client.route(call.site).breaker
+        if self._tries.has_come_further(call, self._attempt):
+            self._started_s = now_s
         tried = Tried(
-            attempt=self._attempt,
+            attempt=self._attempt - self._tries.free,
+            alike=self._tries.count(failure),
+            may_lag=call.may_lag,
             elapsed_s=now_s - self._started_s,
             was_sent=was_sent,
             is_idempotent=call.is_idempotent,
@@ -258,7 +332,7 @@ class Run(Generic[T]):
         if isinstance(failure, ExpiredCredentials):
             return self._repair_credentials(failure)
         if isinstance(failure, ClockSkew):
-            is_repaired = self._is_first(Repair.CLOCK) and self._set_clock(exchange)
+            is_repaired = self._is_first(Repair.CLOCK) and _set_clock(self._client.clock, exchange, self._offset_s)
         else:
             is_repaired = self._is_first(Repair.REGION) and self._move(failure.region)
         if is_repaired:
@@ -310,21 +384,6 @@ class Run(Generic[T]):
             self._failure = None
             self._client.unpark(self)
 
-    def _set_clock(self, exchange: Exchange) -> bool:
-        clock = self._client.clock
-        if abs(clock.offset_s - self._offset_s) > _SAME_CLOCK_S:
-            return True  # set since this request was signed
-        text = exchange.head.headers.get("date", "") if exchange.head is not None else ""
-        try:
-            there_s = email.utils.parsedate_to_datetime(text).timestamp()
-        except (TypeError, ValueError, OverflowError):
-            return False
-        difference_s = there_s - clock.now_s()
-        if abs(difference_s) <= _SAME_CLOCK_S:
-            return False
-        clock.offset_s += difference_s
-        return True
-
     def _move(self, region: str) -> bool:
         site = self._site
         if site is None:
@@ -332,3 +391,30 @@ class Run(Generic[T]):
         if self._client.route(site.number).site.endpoint != site.endpoint:
             return True  # moved since this request was signed
         return self._client.move(site, region)
+
+
+def _checked(call: Call, reply: Reply) -> Reply | S3Error:
+    """The reply, once the call's own check has found nothing wrong with it."""
+    if call.check is None:
+        return reply
+    try:
+        reply.decoded = call.check(reply)
+    except S3Error as error:
+        return error
+    return reply
+
+
+def _set_clock(clock: Clock, exchange: Exchange, signed_offset_s: float) -> bool:
+    """Set the clock by the answer's Date, where the request was signed by a wrong one; whether to try again."""
+    if abs(clock.offset_s - signed_offset_s) > _SAME_CLOCK_S:
+        return True  # set since this request was signed
+    text = exchange.head.headers.get("date", "") if exchange.head is not None else ""
+    try:
+        there_s = email.utils.parsedate_to_datetime(text).timestamp()
+    except (TypeError, ValueError, OverflowError):
+        return False
+    difference_s = there_s - clock.now_s()
+    if abs(difference_s) <= _SAME_CLOCK_S:
+        return False
+    clock.offset_s += difference_s
+    return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from orbit_fast.core import encode
 from orbit_fast.core.errors import ChecksumMismatch
 from orbit_fast.core.errors import Internal
 from orbit_fast.core.errors import NotFound
+from orbit_fast.core.errors import S3Error
 from orbit_fast.core.events import Landed
 from orbit_fast.core.messages import Item
 from orbit_fast.core.messages import Status
@@ -27,12 +29,16 @@ from orbit_fast.core.settings import JobSettings
 from orbit_fast.io.files import Landings
 from orbit_fast.io.flow import Call
 from orbit_fast.io.flow import Flow
+from orbit_fast.io.ladder import Ladder
 from orbit_fast.io.mime import content_type
 
 COMMIT_FIRST_BYTE_S = 900.0
 """CompleteMultipartUpload and CopyObject may be silent for minutes while the service assembles the object."""
 
 PUT_FIRST_BYTE_S = 60.0
+
+_UNEXPLAINED = frozenset({400, 403})
+"""What a HEAD may be answered for many reasons: expired token, wrong signature, unknown key, no permission."""
 
 
 class Lease(Protocol):
@@ -72,6 +78,8 @@ class Surroundings:
         lease: hands out a slot to read a source into, or None when all are in use.
         monotonic_s: the clock.
         landings: makes the files that downloads land in.
+        ladder: what services turned out not to know.
+        mute_sites: sites that tell no object's checksum, even to those who ask for nothing else.
     """
 
     settings: JobSettings
@@ -80,6 +88,8 @@ class Surroundings:
     lease: Callable[[], Lease | None]
     monotonic_s: Callable[[], float]
     landings: Landings
+    ladder: Ladder = field(default_factory=Ladder)
+    mute_sites: set[int] = field(default_factory=set)
     _headers: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
 
     def signs_payload(self, site: int) -> bool:
@@ -87,16 +97,16 @@ class Surroundings:
         target = self.sites[site]
         return target.sign_payload and not target.endpoint.is_tls
 
-    def content_type_of(self, name: str) -> str:
-        """The content type to store for a file of this name; ``''`` says nothing about it."""
+    def content_type_of(self, name: str, path: bytes = b"") -> str:
+        """The content type to store for an object of this name, or else of its file's; ``''`` says nothing about it."""
         wanted = self.settings.object.content_type
         if wanted or not self.settings.object.guess_mime_type:
             return wanted
-        return content_type(name)
+        return content_type(name) or (content_type(os.fsdecode(path)) if path else "")
 
-    def object_headers(self, name: str) -> tuple[tuple[str, str], ...]:
-        """The headers that describe a new object of this name."""
-        content_type = self.content_type_of(name)
+    def object_headers(self, name: str, path: bytes = b"") -> tuple[tuple[str, str], ...]:
+        """The headers that describe a new object of this name, or of the file that it is made from."""
+        content_type = self.content_type_of(name, path)
         headers = self._headers.get(content_type)
         if headers is None:
             headers = encode.object_headers(self.settings.object, content_type=content_type)
@@ -121,15 +131,19 @@ class Surroundings:
     @staticmethod
     def proof(key: str, sent: Checksum, replied: Checksum | None) -> Verified | None:
         """What an upload's reply proves: that the service computed the checksum we sent, or None (nothing yet)."""
-        if replied is not None and replied.algorithm == sent.algorithm:
+        if replied is not None and (replied.algorithm, replied.kind) == (sent.algorithm, sent.kind):
             if replied.value == sent.value:
                 return Verified.CHECKSUM
             raise ChecksumMismatch(key, sent.value, replied.value, code="E_REMOTE_MISMATCH")
         return None
 
 
-def head(around: Surroundings, site: int, key: str, version_id: str = "") -> Flow[ObjectFacts]:
-    """HeadObject with checksums.
+def head(
+    around: Surroundings, site: int, key: str, version_id: str = "", *, may_lag: bool = False
+) -> Flow[ObjectFacts]:
+    """HeadObject with checksums; `may_lag` where the object was written a moment ago.
+
+    The answer to a HEAD has no body: why it is refused, only another request can tell (`explain`).
 
     Raises:
         S3Error: NotFound where there is no such object.
@@ -140,8 +154,33 @@ def head(around: Surroundings, site: int, key: str, version_id: str = "") -> Flo
         checksum_mode=True,
         headers=encode.sse_c_headers(around.settings.object),
     )
-    reply = yield Call(request=request, site=site)
-    return decode.object_facts(reply.headers)
+    try:
+        reply = yield Call(request=request, site=site, check=decode.head_object, may_lag=may_lag)
+    except S3Error as error:
+        if error.status not in _UNEXPLAINED:
+            raise
+        yield from explain(around, site, key, version_id, error)
+        reply = yield Call(request=request, site=site, check=decode.head_object, may_lag=may_lag)
+    facts: ObjectFacts = reply.decoded
+    return facts
+
+
+def explain(around: Surroundings, site: int, key: str, version_id: str, error: S3Error) -> Flow[None]:
+    """Find out why a HEAD failed, with a GET of one byte: its answer may have a body.
+
+    Returns where that GET succeeds, as it does with credentials that were renewed on its account.
+
+    Raises:
+        S3Error: the reason; `error` itself where the GET fails in another way and so explains nothing.
+    """
+    headers = encode.sse_c_headers(around.settings.object)
+    request = encode.get_object(key, version_id=version_id, byte_range=(0, 0), checksum_mode=False, headers=headers)
+    try:
+        yield Call(request=request, site=site)
+    except S3Error as reason:
+        if reason.status == error.status:
+            raise reason from None
+        raise error from None
 
 
 def find(around: Surroundings, site: int, key: str, version_id: str = "") -> Flow[ObjectFacts | None]:

@@ -6,14 +6,18 @@ ones through a slot. Above that it is a multipart upload whose parts any worker 
 
 Every request carries the checksum of its bytes, so the service refuses what was damaged on the way. What its reply
 proves is said in `Landed.verified`: that it computed the same checksum, or that its ETag is our MD5, or nothing but
-the size.
+the size. A reply that proves the contrary is a failure.
 """
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import dataclasses
 import hashlib
 from collections.abc import Callable
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from orbit_fast.core import decode
 from orbit_fast.core import encode
@@ -21,8 +25,10 @@ from orbit_fast.core import etag
 from orbit_fast.core.checksum import checksum_of
 from orbit_fast.core.checksum import combine
 from orbit_fast.core.checksum import composite
+from orbit_fast.core.checksum import etag_of_parts
 from orbit_fast.core.checksum import is_combinable
 from orbit_fast.core.encode import Headers
+from orbit_fast.core.errors import ChecksumMismatch
 from orbit_fast.core.errors import HeaderRefused
 from orbit_fast.core.errors import PreconditionFailed
 from orbit_fast.core.errors import SourceChanged
@@ -40,10 +46,12 @@ from orbit_fast.core.metadata import describe_file
 from orbit_fast.core.model import Checksum
 from orbit_fast.core.model import ObjectFacts
 from orbit_fast.core.model import Reply
+from orbit_fast.core.model import Request
 from orbit_fast.core.settings import MIB
 from orbit_fast.io.bodies import FileBody
 from orbit_fast.io.flow import Call
 from orbit_fast.io.flow import Flow
+from orbit_fast.io.ladder import Step
 from orbit_fast.io.sources import SourceFile
 from orbit_fast.io.sources import open_source
 from orbit_fast.io.transfer import COMMIT_FIRST_BYTE_S
@@ -53,8 +61,14 @@ from orbit_fast.io.transfer import Surroundings
 from orbit_fast.io.transfer import end_early
 from orbit_fast.io.transfer import find
 
-_Put = tuple[Reply, Checksum, Callable[[], str]]
-"""What a PutObject was answered, the checksum that went with it, and how to get the MD5 of what was sent."""
+
+class _Put(NamedTuple):
+    """A PutObject: its reply, the checksum of what was sent, and what the reply proves."""
+
+    reply: Reply
+    sent: Checksum
+    verified: Verified
+
 
 IN_MEMORY = MIB
 """Up to this size a file is read whole (bytes): one read, one checksum, one write. Above, it passes through a slot."""
@@ -73,28 +87,25 @@ def upload(around: Surroundings, item: Item) -> Flow[Ending]:
     with _open(around, item) as source:
         try:
             if source.size <= IN_MEMORY:
-                reply, sent, md5_hex = yield from _put_bytes(around, item, source)
+                put = yield from _put_bytes(around, item, source)
             else:
-                reply, sent, md5_hex = yield from _put_stream(around, item, source)
+                put = yield from _put_stream(around, item, source)
         except PreconditionFailed:
             if not around.settings.selection.no_clobber:
                 raise
             return Ending(Status.SKIPPED, Landed(size=source.size), SkipReason.EXISTS)
         source.check_unchanged()
         size = source.size
-    stored = decode.put_object(reply)
-    verified = around.proof(item.key, sent, stored.checksum)
-    if verified is None:
-        verified = Verified.ETAG if etag.is_md5(stored.etag, stored.encryption) and stored.etag == md5_hex() else None
+    stored: decode.Uploaded = put.reply.decoded
     landed = Landed(
         size=size,
         etag=stored.etag,
         version_id=stored.version_id,
-        checksum=sent,
-        verified=verified or Verified.SIZE,
-        content_type=around.content_type_of(item.key),
+        checksum=put.sent,
+        verified=put.verified,
+        content_type=around.content_type_of(item.key, item.path),
         storage_class=around.settings.object.storage_class,
-        attempts=reply.attempts,
+        attempts=put.reply.attempts,
         duration_ms=around.elapsed_ms(started_s),
     )
     return Ending(Status.DONE, landed)
@@ -106,7 +117,7 @@ def _open(around: Surroundings, item: Item, expected: tuple[int, ...] = ()) -> S
 
 
 def _headers(around: Surroundings, item: Item, source: SourceFile) -> Headers:
-    headers = around.object_headers(item.key)
+    headers = around.object_headers(item.key, item.path)
     if around.settings.transfer.preserve_metadata:
         headers += encode.metadata_headers(describe_file(source.mtime_ns, source.mode))
     return headers
@@ -114,39 +125,106 @@ def _headers(around: Surroundings, item: Item, source: SourceFile) -> Headers:
 
 def _put_bytes(around: Surroundings, item: Item, source: SourceFile) -> Flow[_Put]:
     data = source.read_all()
+    source.check_unchanged()  # what was written to between two reads is no version of the file: it is not sent at all
     sent = checksum_of(around.settings.transfer.checksum_algorithm, data)
-    reply = yield from _put(around, item, _headers(around, item, source), sent, data)
-    return reply, sent, lambda: hashlib.md5(data, usedforsecurity=False).hexdigest()
+    md5 = lambda: hashlib.md5(data, usedforsecurity=False).digest()  # noqa: E731 - bound at once
+    content = _Content(data, None, sent, md5)
+    reply = yield from _put(around, item, _headers(around, item, source), content)
+    return _Put(reply, sent, _prove(around, item, reply, content))
 
 
 def _put_stream(around: Surroundings, item: Item, source: SourceFile) -> Flow[_Put]:
-    with around.leased() as slot:
-        body = FileBody(
-            source,
-            0,
-            source.size,
-            slot=slot,
-            algorithm=around.settings.transfer.checksum_algorithm,
-        )
+    # Nobody has kept a slot for a file that was small when it was listed.
+    has_grown = item.size <= IN_MEMORY
+    with contextlib.nullcontext(memoryview(bytearray(IN_MEMORY))) if has_grown else around.leased() as slot:
+        algorithm = around.settings.transfer.checksum_algorithm
+        body = FileBody(source, 0, source.size, slot=slot, algorithm=algorithm)
         sent = body.prepare(sign=around.signs_payload(item.site))
-        reply = yield from _put(around, item, _headers(around, item, source), sent, body)
-        stored = decode.put_object(reply)
-        known = "" if stored.checksum is not None else body.md5()
-    return reply, sent, lambda: known
+        content = _Content(b"", body, sent, body.md5)
+        reply = yield from _put(around, item, _headers(around, item, source), content)
+        return _Put(reply, sent, _prove(around, item, reply, content))
 
 
-def _put(around: Surroundings, item: Item, headers: Headers, sent: Checksum, content: bytes | FileBody) -> Flow[Reply]:
-    data, body = (content, None) if isinstance(content, bytes) else (b"", content)
-    no_clobber = around.settings.selection.no_clobber
-    request = encode.put_object(item.key, headers=headers, checksum=sent, body=data, if_none_match=no_clobber)
-    try:
-        return (yield Call(request=request, site=item.site, body=body, first_byte_s=PUT_FIRST_BYTE_S))
-    except HeaderRefused:
-        # The service knows no conditional writes; `end_early` has looked, which is the best that it lets us do.
-        if not no_clobber:
-            raise
-    request = encode.put_object(item.key, headers=headers, checksum=sent, body=data)
-    return (yield Call(request=request, site=item.site, body=body, first_byte_s=PUT_FIRST_BYTE_S))
+class _Content(NamedTuple):
+    """What a request carries: bytes, or a body of its own; its checksum, and how to get its MD5."""
+
+    data: bytes
+    body: FileBody | None
+    sent: Checksum
+    md5: Callable[[], bytes]
+
+    def announced(self, step: Step) -> tuple[Headers, Checksum | None]:
+        """Headers to add, and the checksum to announce."""
+        if step.has_checksum:
+            return (), self.sent
+        return (("content-md5", base64.b64encode(self.md5()).decode()),), None
+
+
+def _put(around: Surroundings, item: Item, headers: Headers, content: _Content) -> Flow[Reply]:
+    is_conditional = around.settings.selection.no_clobber
+    while True:
+        step = around.ladder.step(item.site, is_conditional=is_conditional)
+        more, checksum = content.announced(step)
+        request = encode.put_object(
+            item.key, headers=headers + more, checksum=checksum, body=content.data, if_none_match=step.has_condition
+        )
+        try:
+            return (yield _sending(item, request, content, decode.put_object))
+        except HeaderRefused:
+            if not around.ladder.go_down(item.site, step, is_conditional=is_conditional):
+                raise
+            if content.body is not None:
+                content.body.rewind()
+        except PreconditionFailed as refusal:
+            return (yield from _own_reply(around, item, content.sent, refusal))
+
+
+def _sending(item: Item, request: Request, content: _Content, check: Callable[[Reply], object]) -> Call:
+    return Call(
+        request=request,
+        site=item.site,
+        body=content.body,
+        first_byte_s=PUT_FIRST_BYTE_S,
+        check=check,
+    )
+
+
+def _own_reply(around: Surroundings, item: Item, sent: Checksum, refusal: PreconditionFailed) -> Flow[Reply]:
+    """What stands where nothing should: ours, if an earlier try was carried out and its answer lost."""
+    if refusal.attempts <= 1:
+        raise refusal
+    request = encode.head_object(item.key, headers=encode.sse_c_headers(around.settings.object))
+    reply = yield Call(request=request, site=item.site, check=decode.put_object)
+    if _echoed(reply, sent.algorithm) != sent:
+        raise refusal
+    reply.attempts = refusal.attempts
+    return reply
+
+
+def _echoed(reply: Reply, algorithm: str) -> Checksum | None:
+    """The checksum of this algorithm that a reply states, or None."""
+    value = reply.headers.get(f"x-amz-checksum-{algorithm.lower()}", "")
+    return Checksum(algorithm, value) if value else None
+
+
+def _prove(around: Surroundings, item: Item, reply: Reply, content: _Content) -> Verified:
+    """What the reply to a body proves.
+
+    Raises:
+        ChecksumMismatch: the service says that it stores something else.
+    """
+    sent = content.sent
+    verified = around.proof(item.key, sent, _echoed(reply, sent.algorithm))
+    if verified is not None:
+        return verified
+    stored: decode.Uploaded | decode.UploadedPart = reply.decoded
+    if not etag.is_md5(stored.etag, stored.encryption or around.settings.object.sse):
+        return Verified.SIZE
+    # No checksum came back: the ETag is the MD5 where the service keeps to S3's rule.
+    ours = content.md5().hex()
+    if ours != stored.etag:
+        raise ChecksumMismatch(item.key, ours, stored.etag, code="E_ETAG_MISMATCH")
+    return Verified.ETAG
 
 
 # --- multipart -------------------------------------------------------------------------------------------------------
@@ -167,24 +245,29 @@ def begin(around: Surroundings, item: Item) -> Flow[Begun | Ending]:
         fingerprint = source.fingerprint
         headers = _headers(around, item, source)
     algorithm = around.settings.transfer.checksum_algorithm
-    reply = yield Call(
-        request=encode.create_multipart_upload(
-            item.key,
-            headers=headers,
-            algorithm=algorithm,
-        ),
-        site=item.site,
-        is_idempotent=False,
-    )
+    reply = yield from _create(around, item, headers, algorithm)
     return Begun(
         item=item.number,
-        token=decode.create_multipart_upload(reply),
+        token=reply.decoded,
         fingerprint=fingerprint,
         algorithm=algorithm,
-        content_type=around.content_type_of(item.key),
+        content_type=around.content_type_of(item.key, item.path),
         started_s=around.monotonic_s(),
         attempts=reply.attempts,
     )
+
+
+def _create(around: Surroundings, item: Item, headers: Headers, algorithm: str) -> Flow[Reply]:
+    while True:
+        step = around.ladder.step(item.site)
+        announced = algorithm if step.has_checksum else ""
+        request = encode.create_multipart_upload(item.key, headers=headers, algorithm=announced)
+        try:
+            # Tried again when its answer is lost: an upload without parts may stay behind, a failed object would.
+            return (yield Call(request=request, site=item.site, check=decode.create_multipart_upload))
+        except HeaderRefused:
+            if not announced or not around.ladder.go_down(item.site, step):
+                raise
 
 
 def move_part(around: Surroundings, order: MovePart) -> Flow[PartFact]:
@@ -197,33 +280,40 @@ def move_part(around: Surroundings, order: MovePart) -> Flow[PartFact]:
     with _open(around, item, begun.fingerprint) as source, around.leased() as slot:
         body = FileBody(source, order.offset, order.size, slot=slot, algorithm=begun.algorithm)
         sent = body.prepare(sign=around.signs_payload(item.site))
-        reply = yield Call(
-            request=encode.upload_part(
-                item.key,
-                upload_id=begun.token,
-                number=order.number,
-                checksum=sent,
-                headers=encode.sse_c_headers(around.settings.object),
-            ),
-            site=item.site,
-            body=body,
-            first_byte_s=PUT_FIRST_BYTE_S,
-        )
-        stored = decode.upload_part(reply)
-        if around.proof(item.key, sent, stored.checksum) is None and etag.is_md5(stored.etag):
-            # No checksum came back: the ETag of a part is its MD5 where the service keeps to S3's rule.
-            proven = body.md5() == stored.etag
-        else:
-            proven = stored.checksum is not None
+        content = _Content(b"", body, sent, body.md5)
+        reply = yield from _put_part(around, order, content)
+        stored: decode.UploadedPart = reply.decoded
+        verified = _prove(around, item, reply, content)
     return PartFact(
         number=order.number,
         offset=order.offset,
         size=order.size,
         etag=stored.etag,
         checksum=sent.value,
-        is_proven=proven,
+        is_proven=verified is not Verified.SIZE,
         attempts=reply.attempts,
     )
+
+
+def _put_part(around: Surroundings, order: MovePart, content: _Content) -> Flow[Reply]:
+    item = order.item
+    while True:
+        step = around.ladder.step(item.site)
+        more, checksum = content.announced(step)
+        request = encode.upload_part(
+            item.key,
+            upload_id=order.begun.token,
+            number=order.number,
+            checksum=checksum,
+            headers=encode.sse_c_headers(around.settings.object) + more,
+        )
+        try:
+            return (yield _sending(item, request, content, decode.upload_part))
+        except HeaderRefused:
+            if not around.ladder.go_down(item.site, step):
+                raise
+            if content.body is not None:
+                content.body.rewind()
 
 
 def finish(around: Surroundings, order: Finish) -> Flow[Ending]:
@@ -236,18 +326,8 @@ def finish(around: Surroundings, order: Finish) -> Flow[Ending]:
     _open(around, item, begun.fingerprint).close()
     whole = whole_checksum(begun.algorithm, parts)
     try:
-        reply = yield Call(
-            request=encode.complete_multipart_upload(
-                item.key,
-                upload_id=begun.token,
-                parts=parts,
-                algorithm=begun.algorithm,
-                checksum=whole if whole.kind == "FULL_OBJECT" else None,
-            ),
-            site=item.site,
-            first_byte_s=COMMIT_FIRST_BYTE_S,
-        )
-        completed = decode.complete_multipart_upload(reply)
+        reply = yield from complete(around, order, whole)
+        completed: decode.Uploaded = reply.decoded
         facts = ObjectFacts(
             size=item.size,
             etag=completed.etag,
@@ -255,11 +335,17 @@ def finish(around: Surroundings, order: Finish) -> Flow[Ending]:
             checksum=completed.checksum,
         )
         attempts = reply.attempts
-    except UploadGone as gone:
+    except (UploadGone, PreconditionFailed) as failure:
         # Perhaps a Complete of ours was carried out and its answer lost: then the object is there, whole.
-        facts = yield from _completed_object(around, item, whole, gone)
-        attempts = 2
-    verified = around.proof(item.key, whole, facts.checksum) if facts.checksum is not None else None
+        found = yield from _own_object(around, order)
+        if found is None and isinstance(failure, PreconditionFailed) and around.settings.selection.no_clobber:
+            yield from abandon(around, item, begun)
+            return Ending(Status.SKIPPED, Landed(size=item.size), SkipReason.EXISTS)
+        if found is None:
+            raise
+        facts, attempts = found, failure.attempts
+    whole = _like(whole, facts.checksum, parts)
+    verified = around.proof(item.key, whole, facts.checksum)
     if verified is None:
         verified = Verified.ETAG if all(part.is_proven for part in parts) else Verified.SIZE
     landed = Landed(
@@ -277,6 +363,47 @@ def finish(around: Surroundings, order: Finish) -> Flow[Ending]:
     return Ending(Status.DONE, landed)
 
 
+def complete(around: Surroundings, order: Finish, whole: Checksum | None) -> Flow[Reply]:
+    """Complete the multipart upload, of files and of copies, announcing the checksum of the whole where one is known.
+
+    Raises:
+        S3Error: it could not be done.
+    """
+    # S3 asks for the customer's key here too, as soon as the parts have checksums.
+    customer_key = encode.sse_c_headers(around.settings.object)
+    request = encode.complete_multipart_upload(
+        order.item.key,
+        upload_id=order.begun.token,
+        parts=order.parts,
+        algorithm=order.begun.algorithm if around.ladder.step(order.item.site).has_checksum else "",
+        checksum=whole if whole is not None and whole.kind == "FULL_OBJECT" else None,
+        headers=(encode.ONLY_IF_ABSENT if around.settings.selection.no_clobber else ()) + customer_key,
+    )
+    try:
+        return (yield _completing(order, request))
+    except HeaderRefused:
+        # Something of it is too new for this service. The parts are proven; of the rest nothing is needed.
+        bare = _bare(order, customer_key)
+    return (yield _completing(order, bare))
+
+
+def _completing(order: Finish, request: Request) -> Call:
+    return Call(
+        request=request,
+        site=order.item.site,
+        first_byte_s=COMMIT_FIRST_BYTE_S,
+        check=decode.complete_multipart_upload,
+    )
+
+
+def _bare(order: Finish, customer_key: encode.Headers) -> Request:
+    """The completion as S3 knew it first."""
+    request = encode.complete_multipart_upload(
+        order.item.key, upload_id=order.begun.token, parts=order.parts, algorithm=""
+    )
+    return dataclasses.replace(request, headers=customer_key)
+
+
 def abandon(_around: Surroundings, item: Item, begun: Begun) -> Flow[None]:
     """Abort the multipart upload, of files and of copies. One that is gone already is fine."""
     try:
@@ -292,9 +419,27 @@ def whole_checksum(algorithm: str, parts: Sequence[PartFact]) -> Checksum:
     return Checksum(algorithm, composite(algorithm, [part.checksum for part in parts]), "COMPOSITE")
 
 
-def _completed_object(around: Surroundings, item: Item, whole: Checksum, gone: UploadGone) -> Flow[ObjectFacts]:
-    """The object that a lost Complete made, if it is ours: same size and same checksum."""
-    facts = yield from find(around, item.site, item.key)
-    if facts is None or facts.size != item.size or facts.checksum is None or facts.checksum.value != whole.value:
-        raise gone
-    return facts
+def _like(whole: Checksum, stored: Checksum | None, parts: Sequence[PartFact]) -> Checksum:
+    """The object's checksum in the kind in which the service states it, where it can be had."""
+    if stored is None or stored.algorithm != whole.algorithm or stored.kind == whole.kind:
+        return whole
+    return Checksum(whole.algorithm, composite(whole.algorithm, [part.checksum for part in parts]), "COMPOSITE")
+
+
+def _own_object(around: Surroundings, order: Finish) -> Flow[ObjectFacts | None]:
+    """The object that a lost Complete made, or None where there is none or another one."""
+    facts = yield from find(around, order.item.site, order.item.key)
+    return facts if facts is not None and _is_ours(order, facts) else None
+
+
+def _is_ours(order: Finish, facts: ObjectFacts) -> bool:
+    """Whether this is the object of these parts: the same size, and the same checksum or multipart ETag."""
+    parts = order.parts
+    if facts.size != order.item.size:
+        return False
+    whole = _like(whole_checksum(order.begun.algorithm, parts), facts.checksum, parts)
+    if facts.checksum is not None and facts.checksum.algorithm == whole.algorithm:
+        return facts.checksum.value == whole.value
+    if not all(etag.is_md5(part.etag) for part in parts):
+        return False
+    return facts.etag == etag_of_parts([bytes.fromhex(part.etag) for part in parts])

@@ -154,20 +154,15 @@ def _names(directory: bytes, *, follow_symlinks: bool) -> tuple[list[bytes], OSE
     with os.scandir(directory) as entries:
         try:
             for entry in entries:
-                names.append(  # noqa: PERF401 - what was read before an error is kept
-                    entry.name + b"/" if _is_directory(entry, follow_symlinks) else entry.name
-                )
+                try:
+                    is_directory = entry.is_dir(follow_symlinks=follow_symlinks)
+                except OSError:  # its stat, when its turn comes, says what is wrong
+                    is_directory = False
+                names.append(entry.name + b"/" if is_directory else entry.name)
         except OSError as error:
             failure = error
     names.sort(reverse=True)
     return names, failure
-
-
-def _is_directory(entry: os.DirEntry[bytes], follow_symlinks: bool) -> bool:  # noqa: FBT001 - one call, once a name
-    try:
-        return entry.is_dir(follow_symlinks=follow_symlinks)
-    except OSError:  # its stat, when its turn comes, says what is wrong
-        return False
 
 
 def _identity(directory: bytes) -> tuple[int, int]:

@@ -42,6 +42,8 @@ class Cell(enum.IntEnum):
     """Gauge: open connections."""
     SLOTS_LEASED = 9
     """Gauge: slots in use."""
+    ALLOWED = 10
+    """Grant, written by the supervisor: requests that the worker may have in flight; 0: as its settings say."""
 
 
 GAUGES = (Cell.IN_FLIGHT, Cell.CONNECTIONS, Cell.SLOTS_LEASED)
@@ -108,6 +110,15 @@ class CellBoard:
     def totals(self, cells: Iterable[Cell] = Cell) -> dict[Cell, int]:
         """The sums of several cells."""
         return {cell: self.total(cell) for cell in cells}
+
+    def allow(self, worker: int, requests: int) -> None:
+        """Grant a worker so many requests in flight; 0 lifts the limit. Only the supervisor does.
+
+        Raises:
+            IndexError: there is no such worker.
+        """
+        self._check(worker)
+        self._cells[worker * ROW_CELLS + Cell.ALLOWED] = requests
 
     def retire(self, worker: int) -> None:
         """Set the gauges of a worker back to zero. Only when its process has been reaped.

@@ -55,6 +55,19 @@ class Crew:
         """Process ids of the workers that live."""
         return [worker.pid for worker in self._workers.values()]
 
+    @property
+    def indices(self) -> list[int]:
+        """Numbers of the workers that live."""
+        return list(self._workers)
+
+    def pid(self, index: int) -> int:
+        """Process id of a worker."""
+        return self._workers[index].pid
+
+    def kill(self, index: int) -> None:
+        """End a worker by force; its death is noticed like any other."""
+        self._workers[index].kill()
+
     def start_up_to(self, wanted: int) -> None:
         """Start workers until there are `wanted`, or as many as there may be.
 
@@ -85,10 +98,6 @@ class Crew:
         """Give every worker an order."""
         for index in list(self._workers):
             self.send(index, order)
-
-    def is_congested(self, index: int) -> bool:
-        """Whether this worker's pipe is full of orders it has not read."""
-        return self._workers[index].channel.is_congested
 
     def listen(self, *, wanted: bool) -> None:
         """Take events, or leave them in the pipes: workers slow down when their pipes are full."""
@@ -127,12 +136,16 @@ class Crew:
         return status
 
     def stop(self, *, patience_s: float) -> None:
-        """End every worker: by word first, by force where one does not end within `patience_s` seconds."""
+        """End every worker: by word first, by force where one does not end within `patience_s` seconds.
+
+        Once one has used the patience up, the others have had their time too.
+        """
         for worker in self._workers.values():
             worker.channel.send(encode(Stop(abort=True)))
             self._flush(worker)
         for worker in list(self._workers.values()):
             if worker.wait(patience_s) is None:
+                patience_s = 0.0
                 worker.kill()
             self.bury(worker)
 

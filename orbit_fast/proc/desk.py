@@ -16,6 +16,7 @@ from typing import Any
 
 from orbit_fast.core.errors import Cancelled
 from orbit_fast.core.errors import S3Error
+from orbit_fast.core.events import Landed
 from orbit_fast.core.events import Renderer
 from orbit_fast.core.events import new_renderer
 from orbit_fast.core.events import pair_of
@@ -51,6 +52,8 @@ from orbit_fast.io.transfer import Surroundings
 
 if TYPE_CHECKING:
     from orbit_fast.io.client import Handle
+    from orbit_fast.io.lane import Lane
+    from orbit_fast.io.parcels import Sent
 
 REPORT_AFTER_S = 0.005
 """How long the end of an item may wait for others to be reported with."""
@@ -115,11 +118,15 @@ class Desk:
         self._buckets: list[str] = []
         self._queue: deque[Item] = deque()
         self._parts_waiting: deque[MovePart] = deque()
+        self._slots = 0
         self._slots_free = 0
+        self._is_pumping = False
         self._concurrency = 1
-        self._running: dict[object, Handle] = {}
+        self._running: dict[object, Handle | Sent] = {}
+        self.lane: Lane | None = None
         self.send: Callable[[Event], None] = lambda _: None
         self.on_idle: Callable[[], None] = lambda: None
+        self.allowed: Callable[[], int] = lambda: 0
 
     @property
     def is_idle(self) -> bool:
@@ -127,10 +134,11 @@ class Desk:
         return not (self._running or self._queue or self._parts_waiting)
 
     def set_up(self, buckets: list[str], *, concurrency: int, slots: int) -> None:
-        """How the job's buckets are called, and how much may run at once."""
+        """How the job's buckets are called, and how much may run at once. May come again while flows run."""
         self._buckets = buckets
         self._concurrency = concurrency
-        self._slots_free = slots
+        self._slots_free += slots - self._slots
+        self._slots = slots
 
     def take(self, order: Order) -> None:
         """Do what an order says."""
@@ -169,8 +177,28 @@ class Desk:
 
     # --- whole items and parts: as many as memory and settings allow -------------------------------------------------
 
+    def go_on(self) -> None:
+        """Start what may start now; to be called now and then, because a limit may have been raised."""
+        self._pump()
+
     def _pump(self) -> None:
-        while self._parts_waiting:
+        """Start what may start. A flow that ends at once comes back here: then the loop below goes on by itself."""
+        if self._is_pumping:
+            return
+        self._is_pumping = True
+        try:
+            self._start_parts()
+            self._start_items()
+        finally:
+            self._is_pumping = False
+
+    def _has_leave(self) -> bool:
+        """Whether the job's limit allows one more; it is low where the service has asked to slow down."""
+        allowed = self.allowed()
+        return not allowed or len(self._running) < allowed
+
+    def _start_parts(self) -> None:
+        while self._parts_waiting and self._has_leave():
             order = self._parts_waiting[0]
             needs_slot = order.item.direction is Direction.UPLOAD
             if needs_slot and not self._slots_free:
@@ -179,12 +207,18 @@ class Desk:
             self._slots_free -= needs_slot
             flow = STEPS[order.item.direction].move_part(self._around, order)
             self._step(("part", order.item.number, order.number), flow, self._part_ended(order, needs_slot))
-        while self._queue and len(self._running) < self._concurrency:
+
+    def _start_items(self) -> None:
+        while self._queue and len(self._running) < self._concurrency and self._has_leave():
             item = self._queue[0]
             needs_slot = item.direction is Direction.UPLOAD and item.size > upload.IN_MEMORY
             if needs_slot and not self._slots_free:
                 break
             self._queue.popleft()
+            parcel = self.lane.start(item) if self.lane is not None else None
+            if parcel is not None:
+                self._running[item.number] = parcel
+                continue
             self._slots_free -= needs_slot
             self._step(item.number, WHOLE[item.direction](self._around, item), self._whole_ended(item, needs_slot))
 
@@ -204,6 +238,30 @@ class Desk:
         handle = self._run(flow, end)
         if not ended:
             self._running[name] = handle
+
+    # --- small items that pass on the express lane -------------------------------------------------------------------
+
+    def landed(self, item: Item, landed: Landed) -> None:
+        """All is well with an item that the lane took."""
+        del self._running[item.number]
+        lines = self._renderer.done(pair_of(item, self._buckets), landed)
+        self._reporter.add(Outcome(item.number, Status.DONE, landed.size, landed.verified), lines.out, lines.err)
+        self._pump()
+        if self.is_idle:
+            self.on_idle()
+
+    def taken_over(self, item: Item) -> Callable[[Ending | S3Error], None]:
+        """An item that the lane took is a flow's now; what that is to tell its end."""
+        report = self._ended(item)
+
+        def end(result: Ending | S3Error) -> None:
+            self._running.pop(item.number, None)
+            report(result)
+            self._pump()
+            if self.is_idle:
+                self.on_idle()
+
+        return end
 
     def _drop_items(self, *, running: bool) -> None:
         while self._queue:
@@ -257,7 +315,7 @@ class Desk:
         if isinstance(error, Cancelled):
             self._reporter.add(outcome, b"", b"")
             return
-        lines = self._renderer.failed(pair_of(item, self._buckets), failure, error.attempts)
+        lines = self._renderer.failed(pair_of(item, self._buckets), failure, failure.attempts)
         self._reporter.add(outcome, lines.out, lines.err)
 
     def _finished(self, item: Item) -> Callable[[Ending | S3Error], None]:

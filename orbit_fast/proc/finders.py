@@ -208,8 +208,9 @@ class ObjectFinder:
             self._todo.pop()
 
     def _failed(self, failure: Failure) -> Failure | None:
-        if self._todo == ["list", "stat"] and failure.code in {"NoSuchKey", "NoSuchVersion"}:
-            self._todo.pop()  # no object of the tree's own name: the usual case
+        if self._todo == ["list", "stat"] and (failure.code in {"NoSuchKey", "NoSuchVersion"} or failure.status == 403):
+            # No object of the tree's own name: the usual case. Who may not know is told 403; the listing decides.
+            self._todo.pop()
             return None
         self._todo.clear()
         return replace(failure, exit_code=InvalidConfig.exit_code, scope=InvalidConfig.default_scope)

@@ -11,6 +11,7 @@ from orbit_fast.core.filters import Selection
 from orbit_fast.core.layout import Layout
 from orbit_fast.core.layout import plan_parts
 from orbit_fast.core.ledger import Ledger
+from orbit_fast.core.limits import MAX_PART_BYTES
 from orbit_fast.core.location import LocalDestination
 from orbit_fast.core.location import S3Url
 from orbit_fast.core.location import destination_key
@@ -123,8 +124,9 @@ class Intake:
     def _to_local(self, site: int, entry: Entry, name: str) -> tuple[Item, Layout | None]:
         local = self._destination.local
         assert local is not None, "checked by the caller"
-        path = local.path_of(name.rstrip("/") if is_directory_marker(name) else name)
-        if is_directory_marker(name):
+        path = local.path_of(name)
+        is_marker = is_directory_marker(name)
+        if is_marker:
             path += b"/"
         self._claim(path)
         item = Item(
@@ -140,7 +142,8 @@ class Intake:
             entry.version_id,
             entry.storage_class,
         )
-        return item, self._layout(entry.size, self._settings.transfer.part_size, min_part=1)
+        # A marker is a directory, whatever it holds: its flow says what is wrong with one that is not empty.
+        return item, None if is_marker else self._layout(entry.size, self._settings.transfer.part_size, min_part=1)
 
     def _to_s3(self, site: int, entry: Entry, name: str) -> tuple[Item, Layout | None]:
         url = self._destination.url
@@ -178,6 +181,8 @@ class Intake:
         )
 
     def _layout(self, size: int, part_size: int, **limits: int) -> Layout | None:
+        if 0 <= size <= part_size <= MAX_PART_BYTES:
+            return None  # most objects: there is nothing to plan
         layout = plan_parts(size, part_size, **limits)
         return layout if layout.is_multipart and not self._settings.output.dry_run else None
 

@@ -76,7 +76,13 @@ def run_copy(
     report = Report(settings, console, clock.monotonic_s)
     processes = worker_count(settings)
     share = -(-settings.transfer.workers // processes)
-    ledger = Ledger(Limits(depth=2 * share, concurrency=settings.transfer.concurrency))
+    limits = Limits(
+        workers=processes,
+        depth=2 * share,
+        concurrency=settings.transfer.concurrency,
+        objects=settings.transfer.workers,
+    )
+    ledger = Ledger(limits)
     supervisor = Supervisor(
         settings,
         environment,
@@ -90,19 +96,19 @@ def run_copy(
         intake.watch_collisions()
     supervisor.set_sources(_finders(plan, settings, intake, supervisor), intake)
     if plan.destination.url is not None and plan.destination.many and not settings.output.dry_run:
-        supervisor.probe(plan.destination.site)
+        supervisor.questions.probe(plan.destination.site)
     return supervisor.run()
 
 
 def worker_count(settings: JobSettings) -> int:
-    """How many worker processes the job may have: what was asked for, else one for each CPU that is ours to use."""
-    if settings.transfer.processes:
-        return min(settings.transfer.processes, MAX_PROCESSES)
-    try:
-        available = len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS
-        available = os.cpu_count() or 1
-    return max(1, min(available, MAX_PROCESSES, settings.transfer.workers))
+    """How many worker processes: what was asked for, else one a CPU that is ours; no more than objects at once."""
+    wanted = settings.transfer.processes
+    if not wanted:
+        try:
+            wanted = len(os.sched_getaffinity(0))
+        except AttributeError:  # not on macOS
+            wanted = os.cpu_count() or 1
+    return max(1, min(wanted, MAX_PROCESSES, settings.transfer.workers))
 
 
 def plan_copy(sources: Sequence[str], destination: str, settings: JobSettings) -> Plan:
@@ -169,7 +175,7 @@ def _number_of(url: S3Url, sides: list[Side]) -> int:
 def _finders(plan: Plan, settings: JobSettings, intake: Intake, supervisor: Supervisor) -> list[Finder]:
     selection = settings.selection
     finders: list[Finder] = [
-        ObjectFinder(key, site, intake, supervisor.ask, version_id=selection.version_id)
+        ObjectFinder(key, site, intake, supervisor.questions.ask, version_id=selection.version_id)
         for key, site in zip(plan.keys, plan.source_sites, strict=True)
     ]
     for path in plan.paths:

@@ -6,6 +6,7 @@ and are forwarded unread; this side renders only what it knows alone.
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable
 from collections.abc import Sequence
 
@@ -19,13 +20,34 @@ from orbit_fast.core.events import new_renderer
 from orbit_fast.core.messages import Failure
 from orbit_fast.core.messages import Outcome
 from orbit_fast.core.settings import JobSettings
+from orbit_fast.core.settings import OutputSettings
 from orbit_fast.core.tally import Tally
+from orbit_fast.core.visible import clean
 from orbit_fast.proc.writer import LineWriter
 
 DRAIN_S = 3600.0
 """How long the end of a job waits for a slow reader of stdout; a reader that never reads is a job that never ends."""
 
 ERRORS_DRAIN_S = 5.0
+
+LOOK_S = 0.2
+"""How often that wait looks whether somebody has pressed Ctrl-C."""
+
+
+class Level(enum.IntEnum):
+    """How much a log line matters: the values of ``--log-level``."""
+
+    DEBUG = 10
+    INFO = 20
+    WARNING = 30
+    ERROR = 40
+
+
+def log_level(output: OutputSettings) -> Level:
+    """The least that is logged: ``--log-level``, or what ``-v`` (INFO) and ``-vv`` (DEBUG) ask for beyond it."""
+    asked = Level[output.log_level.upper()]
+    spoken = {0: Level.ERROR, 1: Level.INFO}.get(output.verbose, Level.DEBUG)
+    return min(asked, spoken)
 
 
 class Report:
@@ -35,13 +57,16 @@ class Report:
         tally: the counts.
         out: the writer of stdout.
         err: the writer of stderr.
+        on_wait: called now and then while the end waits for a slow reader: time to look for signals.
     """
 
     def __init__(self, settings: JobSettings, console: Console, monotonic_s: Callable[[], float]) -> None:
         self.tally = Tally()
         self.out = LineWriter(1)
         self.err = LineWriter(2)
+        self.on_wait: Callable[[], None] = lambda: None
         self._settings = settings
+        self._log_level = log_level(settings.output)
         self._console = console
         self._monotonic_s = monotonic_s
         self._renderer = new_renderer(settings, operation="cp")
@@ -78,7 +103,7 @@ class Report:
         """An object failed here, before a worker had it or after one gave it up."""
         if failure.code != "E_CANCELLED":
             self.tally.fail(failure)
-            self._say(self._renderer.failed(pair, failure))
+            self._say(self._renderer.failed(pair, failure, failure.attempts))
 
     def skipped(self, pair: Pair, reason: str, size: int | None = None) -> None:
         """An object was left out here."""
@@ -90,7 +115,7 @@ class Report:
         """The job cannot go on. Only the first reason is said."""
         if self.tally.stopper is None:
             self.tally.stopper = failure
-            self._say(self._renderer.failed(pair, failure))
+            self._say(self._renderer.failed(pair, failure, failure.attempts))
 
     def stopped_by_item(self, failure: Failure) -> None:
         """The job cannot go on because of what an object's own line has said already."""
@@ -101,10 +126,10 @@ class Report:
         """As `stopped`, from an exception."""
         self.stopped(Failure.of(error), pair)
 
-    def note(self, text: str) -> None:
-        """Something that happened and was dealt with; for whoever asked to hear more."""
-        if self._settings.output.verbose and not self._settings.output.json:
-            self.forward(b"", f"orbit: {text}\n".encode())
+    def log(self, level: Level, text: str) -> None:
+        """Something that happened and was dealt with, for whoever wants to hear of such things (on stderr)."""
+        if level >= self._log_level:
+            self.forward(b"", f"orbit: {level.name.lower()}: {clean(text)}\n".encode())
 
     def show(self, snapshot: Snapshot) -> None:
         """Progress on the terminal."""
@@ -139,15 +164,31 @@ class Report:
         )
         self._say(self._renderer.summary(totals))
         self._drain()
-        return self._exit_code()
+        exit_code = self._exit_code()
+        self._tell_loss()
+        for writer in self.writers:
+            writer.close()
+        return exit_code
 
     def _exit_code(self) -> int:
-        self.tally.is_report_lost = self.out.broken is not None and self.out.lost_bytes > 0
+        is_cut = self.out.broken is not None and self.out.lost_bytes > 0
+        self.tally.is_report_lost = is_cut or self.out.wants_write
         return self.tally.exit_code(ignores_archived=self._settings.selection.ignore_glacier_warnings)
 
+    def _tell_loss(self) -> None:
+        """Say on stderr that stdout did not take the report: the exit code alone would be a riddle."""
+        if self.tally.is_report_lost:
+            reason = (self.out.broken and self.out.broken.strerror) or "nobody reads it"
+            self.err.write(f'ERROR "cp": E_REPORT_LOST: cannot write to stdout: {reason}\n'.encode())
+            self.err.drain(ERRORS_DRAIN_S, self._monotonic_s)
+
     def _drain(self) -> None:
-        is_interrupted = self.tally.signal != 0
-        self.out.drain(ERRORS_DRAIN_S if is_interrupted else DRAIN_S, self._monotonic_s)
+        started_s = self._monotonic_s()
+        while self.out.wants_write and not self.out.drain(LOOK_S, self._monotonic_s):
+            self.on_wait()
+            limit_s = ERRORS_DRAIN_S if self.tally.signal else DRAIN_S
+            if self._monotonic_s() - started_s >= limit_s:
+                break
         self.err.drain(ERRORS_DRAIN_S, self._monotonic_s)
 
     def _say(self, lines: Lines) -> None:

@@ -6,10 +6,12 @@ thought. Whoever needs to know is told through `on_change`.
 
 from __future__ import annotations
 
+import contextlib
 import selectors
 from collections.abc import Callable
 from collections.abc import Mapping
 
+from orbit_fast.core.errors import LocalError
 from orbit_fast.core.messages import Failure
 from orbit_fast.core.model import Site
 from orbit_fast.core.settings import JobSettings
@@ -25,6 +27,9 @@ DEADLINE_S = 90.0
 
 REFRESH_BEFORE_S = 300.0
 """Credentials are renewed this long before they expire; botocore calls it mandatory at 600 s, services cut at 0."""
+
+REFRESH_AGAIN_S = 60.0
+"""Credentials that are about to expire, and came back the same, are not asked for again before so many seconds."""
 
 NOBODY = Sides(sites=(), identities=())
 
@@ -120,8 +125,9 @@ class SideKeeper:
         if self._errand is not None and self._clock.monotonic_s() >= self._errand.expires_s:
             self.advance()
         if self._refresh_at_s and self._clock.now_s() >= self._refresh_at_s:
-            self._refresh_at_s = 0.0
-            self.refresh()
+            self._refresh_at_s = self._clock.now_s() + REFRESH_AGAIN_S
+            with contextlib.suppress(LocalError):  # no process to be had just now; what there is still works
+                self.refresh()
 
     def move(self, site: Site, told_by: int) -> None:
         """A worker found that a bucket lives elsewhere."""
@@ -141,5 +147,6 @@ class SideKeeper:
         sites = self.found.sites or found.sites
         self.found = Sides(sites=sites, identities=found.identities)
         expiries = [identity.expires_at_s for identity in found.identities if identity.expires_at_s]
-        self._refresh_at_s = min(expiries) - REFRESH_BEFORE_S if expiries else 0.0
+        soonest_s = self._clock.now_s() + REFRESH_AGAIN_S
+        self._refresh_at_s = max(soonest_s, min(expiries) - REFRESH_BEFORE_S) if expiries else 0.0
         self.on_change(-1)

@@ -69,10 +69,17 @@ def resolve(sides: tuple[Side, ...], settings: JobSettings, environment: Mapping
     return Sides(sites=sites, identities=tuple(identities))
 
 
-def with_region(site: Site, region: str, side: Side, settings: JobSettings, environment: Mapping[str, str]) -> Site:
-    """The site of a bucket that lives in another region than was thought."""
-    return endpoints.with_region(site, region, _settings_of(side, settings), environment)
-
-
 def _settings_of(side: Side, settings: JobSettings) -> ClientSettings:
     return settings.dest if side.is_destination else settings.source
+
+
+def described(found: Sides) -> list[str]:
+    """A line for each site: where it is, and whose credentials sign for it; no secret."""
+    lines = []
+    for site in found.sites:
+        endpoint, identity = site.endpoint, found.identities[site.identity]
+        signer = "unsigned" if identity.is_anonymous() else f"signed with credentials from {identity.provider}"
+        lines.append(
+            f"s3://{site.bucket} is at {endpoint.scheme}://{endpoint.host_header}, region {endpoint.region}, {signer}",
+        )
+    return lines

@@ -12,6 +12,7 @@ signal, what still runs is called back too; after a last second, workers are kil
 from __future__ import annotations
 
 import contextlib
+import os
 import selectors
 import signal
 from collections.abc import Mapping
@@ -19,7 +20,6 @@ from collections.abc import Sequence
 
 import msgspec
 
-from orbit_fast.core.console import Snapshot
 from orbit_fast.core.errors import Authentication
 from orbit_fast.core.errors import Exit
 from orbit_fast.core.errors import S3Error
@@ -29,13 +29,13 @@ from orbit_fast.core.events import pair_of
 from orbit_fast.core.ledger import Ledger
 from orbit_fast.core.messages import Abandoned
 from orbit_fast.core.messages import Begun
+from orbit_fast.core.messages import Direction
 from orbit_fast.core.messages import DropItems
 from orbit_fast.core.messages import Event
 from orbit_fast.core.messages import Failed
 from orbit_fast.core.messages import Failure
 from orbit_fast.core.messages import Found
-from orbit_fast.core.messages import ListPage
-from orbit_fast.core.messages import Log
+from orbit_fast.core.messages import Item
 from orbit_fast.core.messages import NeedCredentials
 from orbit_fast.core.messages import Page
 from orbit_fast.core.messages import PartMoved
@@ -43,19 +43,23 @@ from orbit_fast.core.messages import Ready
 from orbit_fast.core.messages import RegionFound
 from orbit_fast.core.messages import Report as ItemsEnded
 from orbit_fast.core.messages import Setup
-from orbit_fast.core.messages import Stat
 from orbit_fast.core.messages import Status
-from orbit_fast.core.pace import Pace
 from orbit_fast.core.settings import JobSettings
 from orbit_fast.io.clock import Clock
+from orbit_fast.io.files import Landings
 from orbit_fast.proc.cells import Cell
 from orbit_fast.proc.crew import MAX_DEATHS
 from orbit_fast.proc.crew import Crew
 from orbit_fast.proc.finders import Finder
+from orbit_fast.proc.governor import Governor
 from orbit_fast.proc.intake import Intake
+from orbit_fast.proc.progress import Progress
+from orbit_fast.proc.questions import Questions
+from orbit_fast.proc.report import Level
 from orbit_fast.proc.report import Report
 from orbit_fast.proc.sidekeeper import SideKeeper
 from orbit_fast.proc.sides import Side
+from orbit_fast.proc.sides import described
 from orbit_fast.proc.signals import SignalWatch
 from orbit_fast.proc.slots import SlotArena
 from orbit_fast.proc.spawn import WorkerProcess
@@ -69,11 +73,13 @@ LAST_S = 1.0
 TICK_S = 0.2
 """How often progress is looked at, and limits."""
 
-PROGRESS_EVENT_S = 1.0
-
 
 class Supervisor:
-    """One job, from its first look at the sources to the summary."""
+    """One job, from its first look at the sources to the summary.
+
+    Attributes:
+        questions: what the finders ask.
+    """
 
     def __init__(
         self,
@@ -89,28 +95,27 @@ class Supervisor:
         self._report = report
         self._ledger = ledger
         self._processes = processes
+        self._run = os.urandom(8).hex()
         self._harmless = _harmless(environment)
         self._clock = Clock()
         self._selector = selectors.DefaultSelector()
         self._arena = SlotArena.create(max_memory=settings.transfer.max_memory, workers=processes)
         self._crew = Crew(self._selector, self._arena, size=processes)
+        self._progress = Progress(report, self._arena.board)
+        self._governor = Governor(self._crew, self._arena.board, report, ceiling=settings.transfer.workers)
+        self.questions = Questions(ledger)
+        self.questions.on_failure = self._stop_job
         self._signals = SignalWatch()
         self._sides = SideKeeper(tuple(sides), settings, environment, self._selector, self._clock)
         self._sides.on_change = self._sides_changed
         self._sides.on_failure = self._stop_job
         self._finders: list[Finder] = []
         self._intake: Intake | None = None
-        self._asked: dict[int, Finder] = {}
-        self._asks = 0
-        self._probe = 0
         self._ready: set[int] = set()
         self._introduced: set[int] = set()
         self._deadline_s: float | None = None
         self._is_recalled = False
         self._is_over = False
-        self._shown_s = 0.0
-        self._told_s = 0.0
-        self._pace = Pace()
 
     # --- what the job gives it ---------------------------------------------------------------------------------------
 
@@ -118,19 +123,6 @@ class Supervisor:
         """Where objects come from."""
         self._finders = list(finders)
         self._intake = intake
-
-    def ask(self, finder: Finder, order: ListPage | Stat) -> None:
-        """Have a page or a stat fetched for a finder."""
-        self._asks += 1
-        self._asked[self._asks] = finder
-        self._ledger.ask(msgspec.structs.replace(order, number=self._asks))
-
-    def probe(self, site: int) -> None:
-        """See that the destination can be reached at all before many objects are sent there."""
-        self._asks += 1
-        self._probe = self._asks
-        self._ledger.is_held = True
-        self._ledger.ask(ListPage(self._asks, site, "", max_keys=1))
 
     # --- the loop ----------------------------------------------------------------------------------------------------
 
@@ -147,6 +139,7 @@ class Supervisor:
             self._report.stopped_by(error)
         finally:
             retries = self._close()
+        self._report.on_wait = self._take_signals
         try:
             return self._report.close(retries=retries)
         finally:
@@ -180,6 +173,8 @@ class Supervisor:
             key.data()
 
     def _has_ended(self) -> bool:
+        if self._deadline_s is not None and not len(self._crew):
+            return True  # nobody is left who could end anything, and nobody will be started
         return self._ledger.is_idle and (not self._finders or self._deadline_s is not None)
 
     def _find(self) -> bool:
@@ -191,7 +186,11 @@ class Supervisor:
             if not self._ledger.has_room or self._report.is_congested:
                 break
             if not finder.is_done and not finder.is_waiting:
-                finder.pull()
+                try:
+                    finder.pull()
+                except S3Error as error:
+                    self._stop_job(Failure.of(error))
+                    return False
             if finder.is_done:
                 self._finders.remove(finder)
             can_go_on = can_go_on or (not finder.is_done and not finder.is_waiting)
@@ -216,7 +215,7 @@ class Supervisor:
         if worker.channel.is_ended or worker.status is not None:
             self._lose(worker)
 
-    def _take(self, index: int, event: Event) -> None:  # noqa: C901 - one line for each kind of event
+    def _take(self, index: int, event: Event) -> None:
         match event:
             case ItemsEnded():
                 self._items_ended(index, event)
@@ -225,7 +224,7 @@ class Supervisor:
             case Begun():
                 self._ledger.begun(index, event)
             case Page(number=number) | Found(number=number):
-                self._answered(index, number, event)
+                self.questions.answered(index, number, event)
             case Failed():
                 self._failed(index, event)
             case Abandoned(item=number):
@@ -234,11 +233,15 @@ class Supervisor:
                 self._ready.add(index)
                 self._introduce(index)
             case NeedCredentials():
-                self._sides.refresh()
+                self._refresh_credentials()
             case RegionFound(site=site):
                 self._sides.move(site, index)
-            case Log(text=text):
-                self._report.forward(b"", text.encode() + b"\n")
+
+    def _refresh_credentials(self) -> None:
+        try:
+            self._sides.refresh()
+        except S3Error as error:
+            self._stop_job(Failure.of(error))
 
     def _introduce(self, index: int) -> None:
         """Tell a worker the job, as soon as both are there."""
@@ -248,6 +251,8 @@ class Supervisor:
             self._introduced.add(index)
 
     def _sides_changed(self, told_by: int) -> None:
+        for line in described(self._sides.found):
+            self._report.log(Level.DEBUG, line)
         for index in self._ready - {told_by}:
             if index in self._introduced:
                 self._crew.send(index, self._setup())
@@ -266,6 +271,7 @@ class Supervisor:
             identities=self._sides.found.identities,
             concurrency=share,
             environment=self._harmless,
+            run=self._run,
         )
 
     def _items_ended(self, index: int, event: ItemsEnded) -> None:
@@ -297,26 +303,9 @@ class Supervisor:
 
     def _failed(self, index: int, event: Failed) -> None:
         if event.kind in {"page", "stat"}:
-            self._answered(index, event.number, event)
+            self.questions.answered(index, event.number, event)
         else:
             self._ledger.failed(index, event)
-
-    def _answered(self, index: int, number: int, event: Page | Found | Failed) -> None:
-        if not self._ledger.answered(index, number):
-            return
-        if number == self._probe:
-            self._probed(event)
-            return
-        failure = self._asked.pop(number).answer(event)
-        if failure is not None:
-            self._stop_job(failure)
-
-    def _probed(self, event: Page | Found | Failed) -> None:
-        self._ledger.is_held = False
-        if isinstance(event, Failed) and (event.failure.scope == Scope.JOB or event.failure.status == 0):
-            # Refused for want of the right to list is no reason not to try; unreachable or unknown is.
-            failure = msgspec.structs.replace(event.failure, exit_code=int(Authentication.exit_code))
-            self._stop_job(failure)
 
     def _lose(self, worker: WorkerProcess) -> None:
         status = self._crew.bury(worker)
@@ -326,9 +315,8 @@ class Supervisor:
         if self._is_over:
             return
         self._crew.deaths += 1
-        self._report.note(
-            f"worker {worker.index} (pid {worker.pid}) ended with status {status}: its work is dealt again"
-        )
+        text = f"worker {worker.index} (pid {worker.pid}) ended with status {status}: its work is dealt again"
+        self._report.log(Level.INFO, text)  # it costs nothing but time
         if self._crew.deaths >= MAX_DEATHS and self._deadline_s is None:
             message = f"{MAX_DEATHS} worker processes died: the machine may be short of memory (try --max-memory)"
             self._stop_job(msgspec.structs.replace(Failure.of(WorkerLost(message)), exit_code=int(Exit.NOT_POSSIBLE)))
@@ -368,30 +356,9 @@ class Supervisor:
         if self._deadline_s is not None and now_s >= self._deadline_s:
             self._recall()
         self._sides.tick()
-        if now_s - self._shown_s >= TICK_S:
-            self._shown_s = now_s
-            snapshot = self._snapshot(now_s)
-            self._report.show(snapshot)
-            if now_s - self._told_s >= PROGRESS_EVENT_S:
-                self._told_s = now_s
-                self._report.progress(snapshot)
-
-    def _snapshot(self, now_s: float) -> Snapshot:
-        intake, tally, board = self._intake, self._report.tally, self._arena.board
-        assert intake is not None, "sources are set before the job runs"
-        moved = board.total(Cell.BYTES_SENT) + board.total(Cell.BYTES_RECEIVED)
-        is_known = not self._finders
-        return Snapshot(
-            bytes_done=min(max(moved, tally.size), intake.size),
-            bytes_total=intake.size if is_known else None,
-            files_done=tally.ended,
-            files_total=intake.files if is_known else None,
-            files_failed=tally.failed,
-            in_flight=board.total(Cell.IN_FLIGHT),
-            retries=board.total(Cell.RETRIES),
-            elapsed_s=self._report.elapsed_s,
-            rate_bps=self._pace.rate(now_s, moved),
-        )
+        self._governor.look(now_s)
+        assert self._intake is not None, "sources are set before the job runs"
+        self._progress.look(now_s, self._intake, is_found=not self._finders)
 
     def _close(self) -> int:
         """End the workers and give everything back; the retries that were counted."""
@@ -399,10 +366,20 @@ class Supervisor:
         self._sides.close()
         self._crew.listen(wanted=False)
         self._crew.stop(patience_s=LAST_S)
+        _sweep(self._ledger.leftovers(), self._run)
         retries = self._arena.board.total(Cell.RETRIES)
         self._arena.close()
         self._selector.close()
         return retries
+
+
+def _sweep(items: Sequence[Item], run: str) -> None:
+    """Remove the temporary files that killed workers left behind of downloads which nobody did again."""
+    landings = Landings(umask=0o077, run=run)
+    for item in items:
+        if item.direction is Direction.DOWNLOAD:
+            landings.sweep(item.number, item.path, root=item.root)
+    landings.close()
 
 
 def _harmless(environment: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

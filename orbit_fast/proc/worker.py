@@ -12,6 +12,7 @@ import dataclasses
 import gc
 import os
 import random
+from typing import Any
 
 import msgspec
 
@@ -32,7 +33,9 @@ from orbit_fast.io.clock import Clock
 from orbit_fast.io.exchange import Counters
 from orbit_fast.io.files import Landings
 from orbit_fast.io.files import read_umask
+from orbit_fast.io.lane import Lane
 from orbit_fast.io.loop import new_loop
+from orbit_fast.io.run import FLOW_MISTAKE
 from orbit_fast.io.tls import Trust
 from orbit_fast.io.transfer import Surroundings
 from orbit_fast.proc.cells import Cell
@@ -71,9 +74,10 @@ def client_settings(setup: Setup, site: Site) -> ClientSettings:
 
 
 def trust_of(setup: Setup, site: Site) -> Trust:
-    """Whose certificates are believed for this site."""
+    """Whose certificates are believed for this site: the option's, else those of the variable that AWS's tools read."""
     client = client_settings(setup, site)
-    return Trust(ca_bundle=client.ca_bundle, verify=client.verify_ssl)
+    ca_bundle = client.ca_bundle or dict(setup.environment).get("AWS_CA_BUNDLE", "")
+    return Trust(ca_bundle=ca_bundle, verify=client.verify_ssl)
 
 
 class Worker:
@@ -89,7 +93,9 @@ class Worker:
         self._counted = Counters()
         self._counters = Counters()
         self._pool = SlotPool(self._arena, spec.index)
-        self._receive = self._pool.lease()
+        # Of few slots none is kept for receiving: uploads cannot do without one, downloads land in memory of our own.
+        self._receive = self._pool.lease() if self._arena.slots_per_worker > 1 else None
+        self._mistake: BaseException | None = None
         self._sites: dict[int, Site] = {}
         self._client: Client | None = None
         self._desk: Desk | None = None
@@ -98,14 +104,30 @@ class Worker:
         self._status = 0
 
     def run(self) -> int:
-        """Turn the loop until a `Stop` is done or the supervisor is gone; the exit status."""
+        """Turn the loop until a `Stop` is done or the supervisor is gone; the exit status.
+
+        Raises:
+            BaseException: a mistake of ours, met outside a flow. Whatever was under way then is in doubt, so the
+                process ends by it, and its work is dealt again.
+        """
+        self._loop.set_exception_handler(self._mistaken)
         self._loop.add_reader(self._channel.read_fd, self._read_orders)
         self._send(Ready(os.getpid()))
         gc.freeze()
         gc.set_threshold(50_000, 20, 20)
         self._loop.run_forever()
         self._loop.remove_reader(self._channel.read_fd)
+        if self._mistake is not None:
+            raise self._mistake
         return self._status
+
+    def _mistaken(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """The loop met an exception that nobody caught."""
+        error = context.get("exception")
+        if error is None or isinstance(error, OSError) or context.get("message") == FLOW_MISTAKE:
+            return  # connections are told of their errors besides, and so is the owner of a flow
+        self._mistake = error
+        self._loop.stop()
 
     # --- orders ------------------------------------------------------------------------------------------------------
 
@@ -140,11 +162,10 @@ class Worker:
             self._client.set_site(site, trust_of(setup, site))
             self._sites[site.number] = site
         self._client.set_connections(setup.concurrency + CONNECTIONS_FOR_PARTS)
-        slots = self._arena.slots_per_worker - 1
+        slots = self._arena.slots_per_worker - (self._receive is not None)
         self._desk.set_up([site.bucket for site in setup.sites], concurrency=setup.concurrency, slots=slots)
 
     def _build(self, setup: Setup) -> tuple[Client, Desk]:
-        assert self._receive is not None, "a worker has at least one slot"
         clock = Clock()
         hooks = Hooks(
             on_need_credentials=lambda identity, key: self._send(NeedCredentials(identity, key)),
@@ -167,14 +188,16 @@ class Worker:
         around = Surroundings(
             settings=setup.settings,
             sites=self._sites,
-            receive=self._receive.view,
+            receive=memoryview(bytearray(self._arena.slot_size)) if self._receive is None else self._receive.view,
             lease=self._pool.lease,
             monotonic_s=clock.monotonic_s,
-            landings=Landings(umask=read_umask()),
+            landings=Landings(umask=read_umask(), run=setup.run),
         )
         desk = Desk(around, client.run, self._reporter, index=self._spec.index)
+        desk.lane = Lane(around, client, desk)
         desk.send = self._send
         desk.on_idle = self._on_idle
+        desk.allowed = lambda: self._row.get(Cell.ALLOWED)
         return client, desk
 
     def _found_region(self, site: Site) -> None:
@@ -232,6 +255,8 @@ class Worker:
 
     def _count(self) -> None:
         self._copy_counters()
+        if self._desk is not None:
+            self._desk.go_on()
         self._loop.call_later(COUNT_EVERY_S, self._count)
 
     def _copy_counters(self) -> None:

@@ -10,6 +10,7 @@ fast for its own sake.
 
 The rooms, along the way of a request:
     connection   bytes to requests and back, one TCP connection each
+    seams        where a test takes hold of an exchange
     service      one exchange: address, authenticate, take the body, run the operation, log it
     routes       method and query to the operation's name
     auth         Signature Version 4, verified
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from orbit_fast.testing.exchange import HttpRequest as HttpRequest
     from orbit_fast.testing.exchange import HttpResponse as HttpResponse
     from orbit_fast.testing.exchange import Refusal as Refusal
+    from orbit_fast.testing.seams import Line as Line
+    from orbit_fast.testing.seams import Seams as Seams
     from orbit_fast.testing.server import S3Server as S3Server
     from orbit_fast.testing.settings import Identity as Identity
     from orbit_fast.testing.settings import ServerSettings as ServerSettings
@@ -43,12 +46,14 @@ _HOMES = {
     "HttpRequest": "orbit_fast.testing.exchange",
     "HttpResponse": "orbit_fast.testing.exchange",
     "Identity": "orbit_fast.testing.settings",
+    "Line": "orbit_fast.testing.seams",
     "Refusal": "orbit_fast.testing.exchange",
     "S3Server": "orbit_fast.testing.server",
+    "Seams": "orbit_fast.testing.seams",
     "ServerSettings": "orbit_fast.testing.settings",
 }
 
-__all__ = ["HttpRequest", "HttpResponse", "Identity", "Refusal", "S3Server", "ServerSettings"]
+__all__ = ["HttpRequest", "HttpResponse", "Identity", "Line", "Refusal", "S3Server", "Seams", "ServerSettings"]
 
 
 def __getattr__(name: str) -> object:

@@ -18,6 +18,7 @@ from orbit_fast.testing.exchange import HttpRequest
 from orbit_fast.testing.exchange import HttpResponse
 from orbit_fast.testing.exchange import Refusal
 from orbit_fast.testing.intake import Intake
+from orbit_fast.testing.seams import Line
 from orbit_fast.testing.service import Service
 from orbit_fast.testing.xmlout import http_time
 
@@ -49,12 +50,13 @@ class HttpConnection(asyncio.Protocol):
         self._request: HttpRequest | None = None
         self._intake: Intake | None = None
         self._refusal: Refusal | None = None
-        self._ready: deque[tuple[HttpRequest, Refusal | None]] = deque()
+        self._ready: deque[tuple[HttpRequest, Refusal | HttpResponse | None]] = deque()
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._idle_since = self._loop.time()
         self._can_write = asyncio.Event()
         self._can_write.set()
+        self._lost = asyncio.Event()
         self._is_closing = False
         self._is_last = False
 
@@ -70,6 +72,7 @@ class HttpConnection(asyncio.Protocol):
         """Forget a body that was cut off; an operation that runs goes on to its end."""
         self._open.discard(self)
         self._can_write.set()
+        self._lost.set()
         self._is_closing = True
         if self._timer is not None:
             self._timer.cancel()
@@ -161,8 +164,24 @@ class HttpConnection(asyncio.Protocol):
         except Refusal as refusal:
             self._refuse_early(refusal)
         else:
+            if self._is_answered_early(request):
+                return
             if headers.get("expect", "").lower() == "100-continue":
                 self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _is_answered_early(self, request: HttpRequest) -> bool:
+        """Whether a test answers this head before its body is read."""
+        on_head = self._service.seams.on_head
+        response = on_head(request) if on_head is not None else None
+        if response is None:
+            return False
+        if self._intake is not None:
+            self._intake.discard()
+            self._intake = None
+        self._is_last = True
+        self._service.record(request, response)
+        self._enqueue(request, response)
+        return True
 
     def _refuse_early(self, refusal: Refusal) -> None:
         request = self._request
@@ -178,6 +197,8 @@ class HttpConnection(asyncio.Protocol):
         """Take a piece of the body."""
         if self._intake is None or self._refusal is not None:
             return
+        if self._request is not None and self._request.alter is not None:
+            data = self._request.alter(data)
         try:
             self._intake.feed(data)
         except Refusal as refusal:
@@ -208,8 +229,8 @@ class HttpConnection(asyncio.Protocol):
         request = self._request or HttpRequest(method="GET", path="", query_text="", header_pairs=[])
         self._enqueue(request, Refusal(code, message, **details))
 
-    def _enqueue(self, request: HttpRequest, refusal: Refusal | None) -> None:
-        self._ready.append((request, refusal))
+    def _enqueue(self, request: HttpRequest, answer: Refusal | HttpResponse | None) -> None:
+        self._ready.append((request, answer))
         if self._task is None:
             self._task = self._loop.create_task(self._answer_all())
         else:
@@ -218,12 +239,14 @@ class HttpConnection(asyncio.Protocol):
     async def _answer_all(self) -> None:
         try:
             while self._ready:
-                request, refusal = self._ready.popleft()
+                request, answer = self._ready.popleft()
                 is_last = self._is_last and not self._ready
-                if refusal is None:
+                if answer is None:
                     response = await self._service.handle(request)
+                elif isinstance(answer, Refusal):
+                    response = self._service.refuse(request, answer)
                 else:
-                    response = self._service.refuse(request, refusal)
+                    response = answer
                 if self._is_closing:
                     return
                 await self._send(request, response, is_last=is_last or response.is_last)
@@ -249,8 +272,12 @@ class HttpConnection(asyncio.Protocol):
         if is_last:
             lines.append("connection: close")
         head = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
-        await self._send_body(head, response.body)
-        if is_last and not self._is_closing:
+        if response.transmit is not None:
+            line = Line(self._transport, self._can_write, self._lost, head, response.body.read())
+            await response.transmit(line)
+        else:
+            await self._send_body(head, response.body)
+        if is_last and not self._is_closing and not self._transport.is_closing():
             self._linger()
 
     def _linger(self) -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import field
+from typing import TYPE_CHECKING
 
 from orbit_fast.testing.blob import Content
 from orbit_fast.testing.settings import Identity
+
+if TYPE_CHECKING:
+    from orbit_fast.testing.seams import Line
 
 REFUSALS: dict[str, tuple[int, str]] = {
     "AccessDenied": (403, "Access Denied"),
@@ -159,6 +165,7 @@ class HttpRequest:
         key: object key, decoded, or ``''``.
         proof: who signed it.
         received: the body.
+        alter: changes each piece of the body before it is decoded and verified (see `seams`).
     """
 
     method: str
@@ -175,6 +182,7 @@ class HttpRequest:
     key: str = ""
     proof: Proof = field(default_factory=Proof)
     received: Received | None = None
+    alter: Callable[[bytes], bytes] | None = None
 
     @property
     def content(self) -> Content:
@@ -193,6 +201,7 @@ class HttpResponse:
         length: Content-Length where it is not the size of the body: the answer to a HEAD.
         is_last: the connection is closed after it.
         code: S3's error code, ``''`` for a success.
+        transmit: writes it instead of the connection (see `seams`).
     """
 
     status: int = 200
@@ -201,3 +210,4 @@ class HttpResponse:
     length: int | None = None
     is_last: bool = False
     code: str = ""
+    transmit: Callable[[Line], Awaitable[None]] | None = None

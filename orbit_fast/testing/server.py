@@ -16,6 +16,7 @@ from typing import Self
 
 from orbit_fast.testing.auth import Verifier
 from orbit_fast.testing.connection import HttpConnection
+from orbit_fast.testing.seams import Seams
 from orbit_fast.testing.service import Intercept
 from orbit_fast.testing.service import Service
 from orbit_fast.testing.settings import Identity
@@ -43,6 +44,7 @@ class S3Server:
         port: port it listens on; 0 before it started.
         access_key: of the first identity.
         secret_key: of the first identity.
+        seams: further hooks of a test; may be set before the server starts.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class S3Server:
         self.secret_key = secret_key
         self.host = self.settings.host
         self.port = 0
+        self.seams = Seams()
         self.store = Store(time.time)
         self.identities = {access_key: Identity(access_key=access_key, secret_key=secret_key)}
         self._tls = tls
@@ -152,6 +155,7 @@ class S3Server:
                 self.identities, self.settings.region, time.time, allow_anonymous=self.settings.allow_anonymous
             )
             service = Service(self.settings, self.store, verifier, directory, self._intercept)
+            service.seams = self.seams
             numbers = itertools.count(1)
             listener = await self._loop.create_server(
                 lambda: HttpConnection(service, next(numbers), self._connections),

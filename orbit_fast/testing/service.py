@@ -1,7 +1,8 @@
 """One exchange from the outside in: address, authenticate, take the body, run the operation, log it.
 
-This is the seam for faults. An `Intercept` sees each request when its body has arrived and been verified, and before
-its operation runs; what it returns is sent instead. It may await, which holds the answer back.
+This is the seam for faults (`seams` has the others). An `Intercept` sees each request when its body has arrived and
+been verified, and before its operation runs; what it returns is sent instead. It may await, which holds the answer
+back.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from orbit_fast.testing.exchange import Refusal
 from orbit_fast.testing.intake import Intake
 from orbit_fast.testing.routes import OPERATIONS
 from orbit_fast.testing.routes import operation_of
+from orbit_fast.testing.seams import Seams
 from orbit_fast.testing.settings import ServerSettings
 from orbit_fast.testing.store import LogEntry
 from orbit_fast.testing.store import Store
@@ -47,6 +49,7 @@ class Service:
         directory: Path,
         intercept: Intercept | None = None,
     ) -> None:
+        self.seams = Seams()
         self.settings = settings
         self.store = store
         self._verifier = verifier
@@ -111,6 +114,8 @@ class Service:
         except Refusal as refusal:
             response = xmlout.error(request, refusal)
         self.record(request, response)
+        if self.seams.revise is not None:
+            response = await self.seams.revise(request, response)
         return response
 
     def refuse(self, request: HttpRequest, refusal: Refusal) -> HttpResponse:

@@ -172,9 +172,10 @@ def test_get_object_tagging_equals_botocore(oracle):
     assert decode.get_object_tagging(reply(b"<Tagging><TagSet/></Tagging>")) == ()
 
 
-def test_create_multipart_upload_equals_botocore(oracle):
-    """The upload id is botocore's."""
-    body = b"<%s><Bucket>b</Bucket><Key>k</Key><UploadId>a/+=</UploadId></%s>" % (INITIATED, INITIATED)
+@pytest.mark.parametrize("root", [INITIATED, b"InitiateMultipartUpload"])
+def test_create_multipart_upload_equals_botocore(oracle, root):
+    """The upload id is botocore's, also where the service, as rclone does, names its answer otherwise."""
+    body = b"<%s><Bucket>b</Bucket><Key>k</Key><UploadId>a/+=</UploadId></%s>" % (root, root)
     parsed = oracle.parse("CreateMultipartUpload", headers={}, body=body)
     assert decode.create_multipart_upload(reply(body)) == parsed["UploadId"] == "a/+="
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orbit_fast.core import errors
+from orbit_fast.core.retry import LAG_S
 from orbit_fast.core.retry import GiveUp
 from orbit_fast.core.retry import Retry
 from orbit_fast.core.retry import RetryLimits
@@ -19,7 +20,9 @@ LIMITS = RetryLimits()
 def _tries(failure: errors.S3Error, limits: RetryLimits = LIMITS, **tried: bool) -> int:
     """How many tries `failure` gets when it happens every time."""
     attempt = 1
-    while isinstance(decide(failure, Tried(attempt=attempt, **tried), limits=limits, random01=0.5), Retry):
+    while isinstance(
+        decide(failure, Tried(attempt=attempt, alike=attempt, **tried), limits=limits, random01=0.5), Retry
+    ):
         attempt += 1
     return attempt
 
@@ -42,6 +45,7 @@ def _tries(failure: errors.S3Error, limits: RetryLimits = LIMITS, **tried: bool)
         (errors.ConnectFailed("handshake cut", code="E_TLS"), 11),
         (errors.BadReply("cut XML"), 11),
         (errors.BadReply("not HTTP", code="E_HTTP"), 11),
+        (errors.RangeIgnored("all of it"), 2),
         (errors.NotS3("a web page"), 3),
         (errors.NoSuchHost("NXDOMAIN"), 3),
         (errors.BadDigest("damaged on the way"), 2),
@@ -89,6 +93,47 @@ def test_a_host_nobody_ever_reached_is_given_up_soon():
     assert _tries(errors.ConnectFailed("refused"), is_first_contact=True) == 3
     assert _tries(errors.ConnectFailed("refused"), is_first_contact=False) == 11
     assert _tries(errors.Network("reset"), is_first_contact=True) == 11
+
+
+@pytest.mark.parametrize(
+    ("attempt", "alike", "decision"),
+    [
+        (1, 1, Retry(0.0)),
+        (5, 1, Retry(0.0)),
+        (10, 1, Retry(0.0)),
+        (2, 2, GiveUp("attempts")),
+        (5, 2, GiveUp("attempts")),
+        (11, 1, GiveUp("attempts")),
+    ],
+)
+def test_damage_is_counted_for_itself(attempt, alike, decision):
+    """Tries that failed in another way do not use up the one that damage is worth; the user's limit still holds."""
+    tried = Tried(attempt=attempt, alike=alike)
+    assert decide(errors.ChecksumMismatch("k", "a", "b"), tried, limits=LIMITS, random01=0.0) == decision
+
+
+@pytest.mark.parametrize(
+    ("failure", "may_lag", "elapsed_s", "decision"),
+    [
+        (errors.NotFound("b", "k"), True, 0.0, Retry(0.0)),
+        (errors.NotFound("b", "k"), True, LAG_S - 0.001, Retry(0.0)),
+        (errors.NotFound("b", "k"), True, LAG_S, GiveUp("permanent")),
+        (errors.NotFound("b", "k"), False, 0.0, GiveUp("permanent")),
+        (errors.BucketNotFound("404"), True, 0.0, GiveUp("permanent")),
+        (errors.UploadGone("404"), True, 0.0, GiveUp("permanent")),
+        (errors.AccessDenied("403"), True, 0.0, GiveUp("permanent")),
+        (errors.ServerFault("500"), True, LAG_S, Retry(0.0)),
+    ],
+)
+def test_what_was_just_written_may_show_late(failure, may_lag, elapsed_s, decision):
+    """An object that a slow service has acknowledged is looked for again, for a few seconds; nothing else is."""
+    tried = Tried(attempt=3, alike=3, may_lag=may_lag, elapsed_s=elapsed_s)
+    assert decide(failure, tried, limits=LIMITS, random01=0.0) == decision
+
+
+def test_looking_for_what_was_just_written_is_bounded_by_the_users_limit():
+    """Also where no time passes."""
+    assert _tries(errors.NotFound("b", "k"), RetryLimits(attempts=4), may_lag=True) == 4
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,7 @@ class HeldTransport:
         self.limits: tuple[int, int] = (-1, -1)
         self.is_aborted = False
         self.socket: socket.socket | None = None
+        self.on_lost = lambda: None
         self._is_tls = is_tls
         self._takes_all = takes_all
 
@@ -80,6 +81,7 @@ class HeldTransport:
         """The end: nothing is referred to any more."""
         self.held = []
         self.protocol.connection_lost(error)
+        self.on_lost()
 
 
 class Owner:
@@ -124,6 +126,7 @@ class Bench:
         self.owner = Owner()
         self.connection = Connection(self.owner, self.loop, 30.0)
         self.transport = HeldTransport(self.connection, is_tls=is_tls, takes_all=takes_all)
+        self.transport.on_lost = self.turn  # what follows at the loop's next turn, follows at once
         self.connection.connection_made(self.transport)
         self.ended: list[Exchange] = []
 
@@ -232,6 +235,18 @@ def test_a_success_is_not_believed_when_the_connection_breaks_before_the_body_is
     bench.hear(OK)
     bench.transport.lose()
     assert isinstance(bench.ended[0].failure, Network)
+
+
+@pytest.mark.parametrize("body", [None, BytesBody(BODY, chunk_size=1000)])
+def test_memory_of_a_body_is_free_a_turn_after_the_connection(bench, body):
+    """Uvloop lets go of queued chunks when its handle is closed: after `connection_lost`, before the next turn."""
+    exchange = bench.start(body=body)
+    bench.transport.drain()
+    bench.transport.on_lost = lambda: None
+    bench.transport.lose()
+    assert bench.ended == ([exchange] if body is None else [])
+    bench.turn()
+    assert bench.ended == [exchange]
 
 
 def test_an_early_refusal_is_read_and_the_sending_stops(bench):

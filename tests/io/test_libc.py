@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 
 import pytest
 
@@ -46,6 +47,17 @@ def test_reserving(tmp_path):
     assert path.stat().st_blocks * 512 >= 1 << 20
     with path.open("rb") as file, pytest.raises(OSError, match="Bad file descriptor"):
         libc.reserve(file.fileno(), 1 << 20)
+
+
+@pytest.mark.skipif(not os.path.ismount("/dev/shm"), reason="a file system in memory is needed")
+def test_reserving_in_memory_touches_no_page():
+    """There the size is set and the room looked at, but no page is cleared; more than there is is refused."""
+    with tempfile.NamedTemporaryFile(dir="/dev/shm") as file:
+        libc.reserve(file.fileno(), 1 << 20)
+        found = os.fstat(file.fileno())
+        assert (found.st_size, found.st_blocks) == (1 << 20, 0)
+        with pytest.raises(OSError, match="No space left"):
+            libc.reserve(file.fileno(), 1 << 60)
 
 
 def test_reserving_elsewhere_is_not_supported(monkeypatch, tmp_path):

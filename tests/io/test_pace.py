@@ -71,3 +71,17 @@ def test_a_burst_does_not_buy_time_for_ever():
             given_up = second
             break
     assert given_up == 60
+
+
+@pytest.mark.parametrize(
+    ("idle_s", "first_byte_s", "given_up"),
+    [(30.0, 30.0, 31), (5.0, 30.0, 6), (5.0, 60.0, 11), (60.0, 30.0, 61), (5.0, 900.0, 901)],
+)
+def test_the_wait_for_an_answer_follows_the_users_timeout(idle_s, first_byte_s, given_up):
+    """``--timeout 5`` waits 5 s for an answer, twice that after a body; only a commit takes what it takes."""
+    pace = Pace(idle_s)
+    for second in range(2000):
+        pace.look(1, Stage.WAITING, 0, float(second))
+        if pace.verdict(float(second), first_byte_s=first_byte_s, is_bulk=False):
+            break
+    assert second == given_up

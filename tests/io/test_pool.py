@@ -479,3 +479,53 @@ def test_a_service_that_takes_few_connections_is_not_hammered():
             assert opener.dials <= 8
 
     drive(main())
+
+
+class SlowOpener:
+    """Opens connections when the test says so."""
+
+    is_tls = False
+
+    def __init__(self, dialer: Dialer) -> None:
+        self._dialer = dialer
+        self.waiting: list[asyncio.Event] = []
+
+    async def dial(self, make_protocol) -> None:
+        """Wait, then open one."""
+        gate = asyncio.Event()
+        self.waiting.append(gate)
+        await gate.wait()
+        await self._dialer.dial(make_protocol)
+
+
+def test_connections_are_opened_by_and_by():
+    """Eight at first, then two for each that is open: not hundreds at once for a few objects."""
+
+    async def main():
+        gone = asyncio.Event()
+
+        async def hold(peer):
+            await peer.request()
+            await gone.wait()
+            peer.reply()
+            await serve_forever(peer)
+
+        async with Bench(hold, limit=100) as bench:
+            bench.pool._opener = opener = SlowOpener(bench.pool._opener)
+            for _ in range(90):
+                bench.submit()
+            sizes = []
+            while bench.pool.open_connections < 90:
+                await until(lambda: len(opener.waiting) == bench.pool.dialing > 0)
+                sizes.append(bench.pool.dialing)
+                gates, opener.waiting = opener.waiting, []
+                opened = bench.pool.open_connections + len(gates)
+                for gate in gates:
+                    gate.set()
+                await until(lambda: bench.pool.open_connections == opened)  # noqa: B023 - awaited at once
+            assert sizes[0] == 8
+            assert all(dialing <= 2 * sum(sizes[:number]) for number, dialing in enumerate(sizes) if number)
+            gone.set()
+            await bench.wait(90)
+
+    drive(main())
