@@ -203,6 +203,12 @@ TRANSFER = (
         shape=Shape.FLAG,
     ),
     Option(
+        name="audit",
+        path="transfer.audit",
+        help="When all is done, list an S3 destination once and compare every key and size.",
+        shape=Shape.FLAG,
+    ),
+    Option(
         name="checksum-algorithm",
         path="transfer.checksum_algorithm",
         help="Checksum that uploads carry and the service verifies.",

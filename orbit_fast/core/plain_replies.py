@@ -32,7 +32,7 @@ _WORDS: Final = rb"(?:[!-~]++(?: [!-~]++)*+)?"
 
 _VALUES: Final = {
     "content-length": rb"[0-9]{1,18}",
-    "etag": rb'"[!#-~]*+"',
+    "etag": rb'"[!#-~]++"',
     "last-modified": _WORDS,
     "content-type": _WORDS,
     "x-amz-version-id": _WORDS,

@@ -47,6 +47,7 @@ class TransferSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_memory: int = 512 * MIB
     verify: bool = True
     require_verify: bool = False
+    audit: bool = False
     checksum_algorithm: str = "CRC32C"
     preserve_metadata: bool = False
     multipart_copy_threshold: int = 5 * GIB

@@ -50,6 +50,9 @@ from orbit_fast.io.transfer import Surroundings
 from orbit_fast.io.transfer import find
 from orbit_fast.io.transfer import head
 
+MAX_UNANSWERED = 16
+"""So many objects in vain, and a site is not asked any more for checksums that did not come with the bytes."""
+
 
 def download(around: Surroundings, item: Item) -> Flow[Ending]:
     """Download one object in one request.
@@ -130,13 +133,13 @@ def _prove_whole(
     if sink.verified is not Verified.SIZE or sink.size == 0:
         return sink.verified, sink.checksum
     stored = sink.facts.checksum
-    if stored is None and item.site not in around.mute_sites:
+    if stored is None and around.unanswered.get(item.site, 0) < MAX_UNANSWERED:
         # Some services tell an object's checksum only to those who ask for nothing else.
         facts = yield from find(around, item.site, item.key, item.version_id)  # None: deleted since
         if facts is not None and facts.etag == sink.facts.etag:
             stored = facts.checksum
         if facts is not None and facts.checksum is None:
-            around.mute_sites.add(item.site)
+            around.unanswered[item.site] = around.unanswered.get(item.site, 0) + 1
     landed = replace(item, size=sink.size)
     verified = yield from prove_file(around, landed, landing, stored, sink.facts.etag, sink.facts.encryption)
     return verified, stored if verified is Verified.CHECKSUM else None

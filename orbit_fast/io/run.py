@@ -44,6 +44,9 @@ CREDENTIALS_WAIT_S = 60.0
 FLOW_MISTAKE = "a flow raised what it may not"
 """The message with which a loop's exception handler hears of it; the flow's owner has been told by then."""
 
+MIN_GAIN = 64 << 10
+"""Bytes that a try must bring to be free: a service that sends a byte a try is not let off for ever."""
+
 _SAME_CLOCK_S = 1.0
 """A service's Date has whole seconds: less difference than this is none."""
 
@@ -84,7 +87,7 @@ class Tries:
     def has_come_further(self, call: Call, attempt: int) -> bool:
         """Whether the try `attempt` brought bytes for good: then only what comes in vain from now on is counted."""
         kept = call.kept() if call.kept is not None else 0
-        if kept <= self._kept:
+        if kept < self._kept + MIN_GAIN:
             return False
         self.begin()
         self._kept = kept

@@ -79,7 +79,7 @@ class Surroundings:
         monotonic_s: the clock.
         landings: makes the files that downloads land in.
         ladder: what services turned out not to know.
-        mute_sites: sites that tell no object's checksum, even to those who ask for nothing else.
+        unanswered: how often each site, asked for nothing but an object's checksum, did not tell one.
     """
 
     settings: JobSettings
@@ -89,7 +89,7 @@ class Surroundings:
     monotonic_s: Callable[[], float]
     landings: Landings
     ladder: Ladder = field(default_factory=Ladder)
-    mute_sites: set[int] = field(default_factory=set)
+    unanswered: dict[int, int] = field(default_factory=dict)
     _headers: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
 
     def signs_payload(self, site: int) -> bool:

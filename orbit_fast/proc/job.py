@@ -7,6 +7,7 @@ import stat
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from orbit_fast.core.console import Console
 from orbit_fast.core.errors import Exit
@@ -34,6 +35,9 @@ from orbit_fast.proc.report import Report
 from orbit_fast.proc.sides import Side
 from orbit_fast.proc.supervisor import Supervisor
 from orbit_fast.proc.writer import hold_standard_fds
+
+if TYPE_CHECKING:
+    from orbit_fast.proc.audit import Audit
 
 MAX_PROCESSES = 64
 """More workers than this one supervisor cannot keep busy with small objects."""
@@ -94,10 +98,21 @@ def run_copy(
     intake = Intake(settings, plan.destination, ledger, report)
     if len(plan.keys) + len(plan.paths) > 1:
         intake.watch_collisions()
-    supervisor.set_sources(_finders(plan, settings, intake, supervisor), intake)
+    audit = _audit(plan, settings, report, supervisor)
+    supervisor.set_sources(_finders(plan, settings, intake, supervisor), intake, audit)
     if plan.destination.url is not None and plan.destination.many and not settings.output.dry_run:
         supervisor.questions.probe(plan.destination.site)
     return supervisor.run()
+
+
+def _audit(plan: Plan, settings: JobSettings, report: Report, supervisor: Supervisor) -> Audit | None:
+    """Who looks after the job whether its objects are there, where that is wanted and the destination can be listed."""
+    if not settings.transfer.audit or plan.destination.url is None or settings.output.dry_run:
+        return None
+    from orbit_fast.proc.audit import Audit  # noqa: PLC0415 - sqlite3 is for those who ask for an audit
+
+    buckets = [side.bucket for side in plan.sides]
+    return Audit(buckets, plan.destination.site, report, supervisor.questions.ask)
 
 
 def worker_count(settings: JobSettings) -> int:

@@ -105,6 +105,12 @@ class Report:
             self.tally.fail(failure)
             self._say(self._renderer.failed(pair, failure, failure.attempts))
 
+    def disproved(self, pair: Pair, failure: Failure, size: int) -> None:
+        """An object that was said to be done turned out not to be."""
+        self.tally.copied -= 1
+        self.tally.size -= size
+        self.failed(pair, failure)
+
     def skipped(self, pair: Pair, reason: str, size: int | None = None) -> None:
         """An object was left out here."""
         self.tally.skipped += 1

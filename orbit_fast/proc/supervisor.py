@@ -17,6 +17,7 @@ import selectors
 import signal
 from collections.abc import Mapping
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -57,12 +58,16 @@ from orbit_fast.proc.progress import Progress
 from orbit_fast.proc.questions import Questions
 from orbit_fast.proc.report import Level
 from orbit_fast.proc.report import Report
+from orbit_fast.proc.search import Search
 from orbit_fast.proc.sidekeeper import SideKeeper
 from orbit_fast.proc.sides import Side
 from orbit_fast.proc.sides import described
 from orbit_fast.proc.signals import SignalWatch
 from orbit_fast.proc.slots import SlotArena
 from orbit_fast.proc.spawn import WorkerProcess
+
+if TYPE_CHECKING:
+    from orbit_fast.proc.audit import Audit
 
 GRACE_S = 5.0
 """How long running objects may go on after the job was told to end."""
@@ -109,7 +114,7 @@ class Supervisor:
         self._sides = SideKeeper(tuple(sides), settings, environment, self._selector, self._clock)
         self._sides.on_change = self._sides_changed
         self._sides.on_failure = self._stop_job
-        self._finders: list[Finder] = []
+        self._search = Search(ledger, report)
         self._intake: Intake | None = None
         self._ready: set[int] = set()
         self._introduced: set[int] = set()
@@ -119,9 +124,9 @@ class Supervisor:
 
     # --- what the job gives it ---------------------------------------------------------------------------------------
 
-    def set_sources(self, finders: Sequence[Finder], intake: Intake) -> None:
-        """Where objects come from."""
-        self._finders = list(finders)
+    def set_sources(self, finders: Sequence[Finder], intake: Intake, audit: Audit | None = None) -> None:
+        """Where objects come from, and who looks at the end whether they have arrived."""
+        self._search.begin(finders, audit)
         self._intake = intake
 
     # --- the loop ----------------------------------------------------------------------------------------------------
@@ -175,26 +180,19 @@ class Supervisor:
     def _has_ended(self) -> bool:
         if self._deadline_s is not None and not len(self._crew):
             return True  # nobody is left who could end anything, and nobody will be started
-        return self._ledger.is_idle and (not self._finders or self._deadline_s is not None)
+        if not self._ledger.is_idle or not self._search.is_over:
+            return False
+        return not self._search.wants_audit()
 
     def _find(self) -> bool:
-        """Let the finders find while there is room; whether they can go on at once."""
-        if not self._sides.is_found or self._deadline_s is not None:
+        """Let the finders find; whether they can go on at once."""
+        if not self._sides.is_found or self._search.is_over:
             return False
-        can_go_on = False
-        for finder in list(self._finders):
-            if not self._ledger.has_room or self._report.is_congested:
-                break
-            if not finder.is_done and not finder.is_waiting:
-                try:
-                    finder.pull()
-                except S3Error as error:
-                    self._stop_job(Failure.of(error))
-                    return False
-            if finder.is_done:
-                self._finders.remove(finder)
-            can_go_on = can_go_on or (not finder.is_done and not finder.is_waiting)
-        return can_go_on and self._ledger.has_room
+        try:
+            return self._search.step()
+        except S3Error as error:
+            self._stop_job(Failure.of(error))
+            return False
 
     def _watch_writers(self) -> None:
         """Wake up when a reader of ours has taken something; a file always takes a write, and needs no watching."""
@@ -277,9 +275,11 @@ class Supervisor:
     def _items_ended(self, index: int, event: ItemsEnded) -> None:
         self._report.forward(event.lines, event.errors)
         for outcome in event.outcomes:
-            if self._ledger.item_ended(index, outcome) is None:
+            item = self._ledger.item_ended(index, outcome)
+            if item is None:
                 continue
             self._report.ended(outcome)
+            self._search.note(item, outcome)
             if outcome.failure is not None and outcome.failure.scope == Scope.JOB:
                 self._report.stopped_by_item(outcome.failure)
                 self._end_early()
@@ -338,7 +338,7 @@ class Supervisor:
         if self._deadline_s is not None:
             return
         self._deadline_s = self._clock.monotonic_s() + GRACE_S
-        self._finders.clear()
+        self._search.stop()
         self._ledger.stop()
         self._crew.send_all(DropItems())
 
@@ -358,7 +358,7 @@ class Supervisor:
         self._sides.tick()
         self._governor.look(now_s)
         assert self._intake is not None, "sources are set before the job runs"
-        self._progress.look(now_s, self._intake, is_found=not self._finders)
+        self._progress.look(now_s, self._intake, is_found=self._search.is_over)
 
     def _close(self) -> int:
         """End the workers and give everything back; the retries that were counted."""
@@ -366,6 +366,7 @@ class Supervisor:
         self._sides.close()
         self._crew.listen(wanted=False)
         self._crew.stop(patience_s=LAST_S)
+        self._search.close()
         _sweep(self._ledger.leftovers(), self._run)
         retries = self._arena.board.total(Cell.RETRIES)
         self._arena.close()

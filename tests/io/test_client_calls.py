@@ -18,6 +18,7 @@ from orbit_fast.core.model import Request
 from orbit_fast.core.retry import LAG_S
 from orbit_fast.io.flow import PAUSE
 from orbit_fast.io.flow import Call
+from orbit_fast.io.run import MIN_GAIN
 from tests.kit.client_bench import GOOD
 from tests.kit.client_bench import Bench
 from tests.kit.client_bench import put
@@ -229,16 +230,18 @@ class Keeper(BytesSink):
 
 
 @pytest.mark.parametrize(
-    ("piece", "is_kept", "tries"),
+    ("piece", "is_kept", "gain", "tries"),
     [
-        (1, True, 20),  # more than the tries allowed, none of them in vain
-        (20, True, 1),
-        (0, True, 4),
-        (1, False, 4),
+        (1, True, 1, 20),  # more than the tries allowed, none of them in vain
+        (20, True, 1, 1),
+        (0, True, 1, 4),
+        (1, False, 1, 4),
+        (1, True, MIN_GAIN, 4),  # a byte a try is too little
     ],
 )
-def test_only_tries_in_vain_are_counted(piece, is_kept, tries):
-    """A try that brings bytes for good costs none of those that the user allows."""
+def test_only_tries_in_vain_are_counted(monkeypatch, piece, is_kept, gain, tries):
+    """A try that brings enough bytes for good costs none of those that the user allows."""
+    monkeypatch.setattr("orbit_fast.io.run.MIN_GAIN", gain)
     script = _cutting(20, piece)
 
     async def main():

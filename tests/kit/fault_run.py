@@ -151,6 +151,8 @@ class Lab:
         server: the server.
         plan: what goes wrong; rules may be added.
         directory: of the test.
+        prefix: a command that runs the command.
+        cwd: where it runs, or None for here.
     """
 
     def __init__(self, server: S3Server, plan: Injector, directory: Path, arguments: tuple[str, ...] = ()) -> None:
@@ -164,6 +166,8 @@ class Lab:
             "AWS_REGION": "us-east-1",
         }
         self.arguments = arguments
+        self.prefix: tuple[str, ...] = ()
+        self.cwd: Path | None = None
         for name in (BUCKET, OTHER):
             server.store.create_bucket(name)
         self.source = directory / "source"
@@ -189,13 +193,15 @@ class Lab:
 
     def run(self, aim: Aim, *arguments: str | Path, deadline_s: float = DEADLINE_S) -> Run:
         """Run ``orbit cp`` with `arguments`, and judge what it left."""
-        orbit = Orbit(self.environment)
+        orbit = Orbit(self.environment, self.cwd, self.prefix)
         started_s = time.monotonic()
-        result = orbit(
-            "cp", *BASE, "--endpoint-url", self.endpoint_url, *self.arguments, *arguments, timeout_s=deadline_s + 15
-        )
+        result = orbit(*self.command(*arguments), timeout_s=deadline_s + 15)
         seconds = time.monotonic() - started_s
         return Run(result, aim.judge(self.server), self.plan, seconds, deadline_s)
+
+    def command(self, *arguments: str | Path) -> tuple[str | Path, ...]:
+        """The arguments of ``orbit`` with which `run` runs it."""
+        return ("cp", *BASE, "--endpoint-url", self.endpoint_url, *self.arguments, *arguments)
 
     def upload(self, size: int = SMALL, *arguments: str, name: str = "object", deadline_s: float = DEADLINE_S) -> Run:
         """Upload one file."""

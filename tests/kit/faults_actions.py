@@ -120,6 +120,12 @@ def damage_upload(request: HttpRequest, _: None, *, offset: int = 0) -> None:
     request.alter = alter
 
 
+@_action(Stage.HEAD)
+def call_on_head(request: HttpRequest, _: None, *, run: Callable[[], None]) -> None:
+    """Run something of the test's while the body is on its way: the server reads none of it meanwhile."""
+    run()
+
+
 # --- before the operation: nothing is done ----------------------------------------------------------------------------
 
 

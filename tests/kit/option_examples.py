@@ -34,6 +34,7 @@ EXAMPLES = {
     "max_memory": ("64M", 64 * MIB),
     "no_verify": (True, False),
     "require_verify": (True, True),
+    "audit": (True, True),
     "checksum_algorithm": ("crc64nvme", "CRC64NVME"),
     "preserve_metadata": (True, True),
     "recursive": (True, True),
