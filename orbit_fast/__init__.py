@@ -18,7 +18,8 @@ The way of a job (``orbit cp SRC DST``):
    what they find; `core.ledger` decides who does what: a pure table, events in, orders out.
 4. Workers (`proc.worker`, one uvloop each) take orders from a pipe. An order becomes a *flow* (`io.upload`,
    `io.download`, `io.copy`, `io.listing`): a generator that yields the requests it wants made. `io.client` encodes,
-   signs, sends, retries and repairs.
+   signs, sends, retries and repairs. A small object for which nothing special was asked passes on the express lane
+   (`io.lane`), which gives it to its flow as soon as anything is not as it always is.
 5. What came of it goes back as an event with the finished output line in it; `proc.report` forwards the line to the one
    writer of stdout, counts, and says the summary last.
 

@@ -199,7 +199,7 @@ TRANSFER = (
     Option(
         name="require-verify",
         path="transfer.require_verify",
-        help="Fail objects for which the service offers nothing to compare with.",
+        help="Fail objects for which the service offers nothing to compare with but the size.",
         shape=Shape.FLAG,
     ),
     Option(

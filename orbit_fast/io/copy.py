@@ -38,6 +38,7 @@ from orbit_fast.io.transfer import Ending
 from orbit_fast.io.transfer import Surroundings
 from orbit_fast.io.transfer import end_early
 from orbit_fast.io.transfer import head
+from orbit_fast.io.transfer import require_proof
 
 
 def copy(around: Surroundings, item: Item) -> Flow[Ending]:
@@ -58,6 +59,7 @@ def copy(around: Surroundings, item: Item) -> Flow[Ending]:
         reply = yield from _copy(around, item, "")
     copied: decode.Copied = reply.decoded
     verified, facts = yield from _prove(around, item, copied.etag)
+    require_proof(around, item, verified)
     landed = Landed(
         size=item.size if facts is None else facts.size,
         etag=copied.etag,
@@ -171,6 +173,7 @@ def finish(around: Surroundings, order: Finish) -> Flow[Ending]:
         yield from abandon(around, item, begun)
         return Ending(Status.SKIPPED, Landed(size=item.size), SkipReason.EXISTS)
     verified, facts = yield from _compare(around, item, begun.etag)
+    require_proof(around, item, verified)
     landed = Landed(
         size=item.size,
         etag=copied_etag or (facts.etag if facts is not None else ""),

@@ -18,7 +18,6 @@ from orbit_fast.core import encode
 from orbit_fast.core.errors import LocalError
 from orbit_fast.core.errors import PreconditionFailed
 from orbit_fast.core.errors import SizeMismatch
-from orbit_fast.core.errors import Unverifiable
 from orbit_fast.core.errors import object_changing
 from orbit_fast.core.events import Landed
 from orbit_fast.core.events import SkipReason
@@ -49,6 +48,7 @@ from orbit_fast.io.transfer import Ending
 from orbit_fast.io.transfer import Surroundings
 from orbit_fast.io.transfer import find
 from orbit_fast.io.transfer import head
+from orbit_fast.io.transfer import require_proof
 
 MAX_UNANSWERED = 16
 """So many objects in vain, and a site is not asked any more for checksums that did not come with the bytes."""
@@ -74,7 +74,7 @@ def download(around: Surroundings, item: Item) -> Flow[Ending]:
             # Replaced since it was listed: what is there now is as good, and is pinned as well.
             reply, sink = yield from _get_again(around, item, landing)
         verified, checksum = yield from _prove_whole(around, item, sink, landing.take())
-        _require_proof(around, item, verified)
+        require_proof(around, item, verified)
         landed = Landed(
             size=sink.size,
             etag=sink.facts.etag,
@@ -222,7 +222,7 @@ def finish(around: Surroundings, order: Finish) -> Flow[Ending]:
     landing = around.landings.reopen(begun.temp, item.path, root=item.root)
     try:
         verified = yield from _prove(around, order, landing)
-        _require_proof(around, item, verified)
+        require_proof(around, item, verified)
     except BaseException:
         landing.leave()
         raise
@@ -316,11 +316,6 @@ def _make_directory(around: Surroundings, item: Item) -> Ending:
         raise LocalError(f"{item.key} names a directory and holds {item.size} bytes", code="E_DIR_MARKER_DATA")
     around.landings.make_directory(item.path.rstrip(b"/"), root=item.root)
     return Ending(Status.DONE, Landed(size=0, etag=item.etag, verified=Verified.SIZE))
-
-
-def _require_proof(around: Surroundings, item: Item, verified: Verified) -> None:
-    if around.settings.transfer.require_verify and verified in {Verified.SIZE, Verified.NOTHING}:
-        raise Unverifiable(f"{item.key}: the service offers nothing to compare its bytes with")
 
 
 def _publish(around: Surroundings, landing: LandingFile, facts: ObjectFacts, landed: Landed) -> Ending:

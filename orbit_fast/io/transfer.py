@@ -17,6 +17,7 @@ from orbit_fast.core.errors import ChecksumMismatch
 from orbit_fast.core.errors import Internal
 from orbit_fast.core.errors import NotFound
 from orbit_fast.core.errors import S3Error
+from orbit_fast.core.errors import Unverifiable
 from orbit_fast.core.events import Landed
 from orbit_fast.core.messages import Item
 from orbit_fast.core.messages import Status
@@ -189,6 +190,16 @@ def find(around: Surroundings, site: int, key: str, version_id: str = "") -> Flo
         return (yield from head(around, site, key, version_id))
     except NotFound:
         return None
+
+
+def require_proof(around: Surroundings, item: Item, verified: Verified) -> None:
+    """Nothing but the size could be compared: with ``--require-verify`` that is a failure.
+
+    Raises:
+        Unverifiable: it is.
+    """
+    if around.settings.transfer.require_verify and verified in {Verified.SIZE, Verified.NOTHING}:
+        raise Unverifiable(f"{item.key}: the service offers nothing to compare its bytes with")
 
 
 def end_early(around: Surroundings, item: Item) -> Flow[Ending | None]:

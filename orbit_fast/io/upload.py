@@ -60,6 +60,7 @@ from orbit_fast.io.transfer import Ending
 from orbit_fast.io.transfer import Surroundings
 from orbit_fast.io.transfer import end_early
 from orbit_fast.io.transfer import find
+from orbit_fast.io.transfer import require_proof
 
 
 class _Put(NamedTuple):
@@ -96,6 +97,7 @@ def upload(around: Surroundings, item: Item) -> Flow[Ending]:
             return Ending(Status.SKIPPED, Landed(size=source.size), SkipReason.EXISTS)
         source.check_unchanged()
         size = source.size
+    require_proof(around, item, put.verified)
     stored: decode.Uploaded = put.reply.decoded
     landed = Landed(
         size=size,
@@ -348,6 +350,7 @@ def finish(around: Surroundings, order: Finish) -> Flow[Ending]:
     verified = around.proof(item.key, whole, facts.checksum)
     if verified is None:
         verified = Verified.ETAG if all(part.is_proven for part in parts) else Verified.SIZE
+    require_proof(around, item, verified)
     landed = Landed(
         size=item.size,
         etag=facts.etag,

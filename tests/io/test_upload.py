@@ -14,6 +14,7 @@ from orbit_fast.core.errors import Internal
 from orbit_fast.core.errors import PreconditionFailed
 from orbit_fast.core.errors import S3Error
 from orbit_fast.core.errors import SourceChanged
+from orbit_fast.core.errors import Unverifiable
 from orbit_fast.core.errors import Vanished
 from orbit_fast.core.messages import Status
 from orbit_fast.core.messages import Verified
@@ -332,3 +333,10 @@ def test_a_service_that_takes_no_proof_at_all_gets_nothing(tmp_path, data):
         with pytest.raises(HeaderRefused):
             Driver([refuse, refuse]).run(upload.upload(stage.around, file_item(tmp_path, data)))
         stage.check_clean()
+
+
+def test_proof_may_be_required_of_uploads_too(tmp_path):
+    """With --require-verify an upload whose answer proves nothing is a failure, though it was stored."""
+    settings = JobSettings(transfer=TransferSettings(require_verify=True))
+    with staged(tmp_path, settings) as stage, pytest.raises(Unverifiable, match="nothing to compare"):
+        Driver([etag_reply("opaque")]).run(upload.upload(stage.around, file_item(tmp_path, b"data")))
