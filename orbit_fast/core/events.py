@@ -11,6 +11,7 @@ The fields of every event are stated in ``events.schema.json`` beside this file.
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 from typing import Protocol
@@ -253,6 +254,16 @@ class _SummaryEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _encode = msgspec.json.Encoder().encode
+_DRIVING = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xe2\x80[\xa8-\xae]|\xe2\x81[\xa6-\xa9]")
+"""What JSON allows in strings and a terminal obeys, or draws in another order: C1, DEL, directions, line separators."""
+
+
+def _line(event: msgspec.Struct) -> bytes:
+    """The event as a line that means the same everywhere and that a terminal only shows."""
+    line: bytes = _encode(event) + b"\n"
+    if line.isascii() and b"\x7f" not in line:
+        return line
+    return _DRIVING.sub(lambda match: b"\\u%04x" % ord(match.group().decode()), line)
 
 
 class JsonRenderer:
@@ -295,7 +306,7 @@ class JsonRenderer:
             duration_ms=landed.duration_ms,
             process=self._process,
         )
-        return Lines(_encode(event) + b"\n")
+        return Lines(_line(event))
 
     def skipped(self, pair: Pair, reason: str, size: int | None = None) -> Lines:
         """An event with ``skipped: true``; ``identical`` only when verbose."""
@@ -326,7 +337,7 @@ class JsonRenderer:
             attempts=attempts,
             process=self._process,
         )
-        return Lines(_encode(event) + b"\n")
+        return Lines(_line(event))
 
     def progress(self, snapshot: Snapshot) -> Lines:
         """A progress event where ``--progress`` asked for it."""
@@ -342,7 +353,7 @@ class JsonRenderer:
             rate_bps=int(snapshot.rate_bps),
             eta_secs=None if eta_s is None else round(eta_s),
         )
-        return Lines(_encode(event) + b"\n")
+        return Lines(_line(event))
 
     def summary(self, totals: Totals) -> Lines:
         """The summary event; the statistics, being text, go to stderr."""
@@ -363,7 +374,7 @@ class JsonRenderer:
             interrupted=totals.interrupted,
         )
         return Lines(
-            _encode(event) + b"\n",
+            _line(event),
             statistics(totals, is_human=self._is_human) if self._shows_statistics else b"",
         )
 
@@ -385,7 +396,7 @@ class JsonRenderer:
             size=size,
             process=self._process,
         )
-        return Lines(_encode(event) + b"\n")
+        return Lines(_line(event))
 
 
 # --- text ----------------------------------------------------------------------------------------------------------

@@ -23,15 +23,15 @@ def describe_file(mtime_ns: int, mode: int) -> tuple[tuple[str, str], ...]:
     return (("mtime", mtime), ("mode", f"{_REGULAR | mode & 0o777:o}"))
 
 
-def file_times(metadata: Mapping[str, str], mtime_ns: int) -> tuple[int, int | None]:
+def file_times(metadata: Mapping[str, str], mtime_ns: int | None) -> tuple[int | None, int | None]:
     """Modification time (nanoseconds) and mode for the file of an object.
 
     Args:
         metadata: user metadata, names without ``x-amz-meta-``.
-        mtime_ns: what holds where the metadata does not say: Last-Modified.
+        mtime_ns: what holds where the metadata does not say: Last-Modified, or None where that is unknown too.
 
     Returns:
-        The time, and the permission bits or None where nothing is said about them.
+        The time (0 is 1970, None is unknown), and the permission bits or None where nothing is said about them.
     """
     seconds = _SECONDS.fullmatch(metadata.get("mtime", ""))
     if seconds:

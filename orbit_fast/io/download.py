@@ -319,11 +319,11 @@ def _make_directory(around: Surroundings, item: Item) -> Ending:
 
 
 def _publish(around: Surroundings, landing: LandingFile, facts: ObjectFacts, landed: Landed) -> Ending:
-    mtime_ns, mode = facts.mtime_ns, None
+    mtime_ns, mode = facts.mtime_ns or None, None
     if around.settings.transfer.preserve_metadata:
         mtime_ns, mode = file_times(facts.metadata, mtime_ns)
     is_published = landing.publish(
-        mtime_ns=mtime_ns or None,
+        mtime_ns=mtime_ns,
         mode=mode,
         no_clobber=around.settings.selection.no_clobber,
     )

@@ -1,14 +1,33 @@
-"""The servers that must all pass the same tests unchanged, over HTTP and over TLS."""
+"""The servers that must all pass the same tests unchanged: over HTTP, over TLS, and one that the environment names."""
 
 from __future__ import annotations
 
 import contextlib
+from dataclasses import dataclass
 
 import pytest
 
+from tests.kit import real_endpoint
+from tests.kit.buckets import new_bucket
 from tests.kit.command import Orbit
 from tests.kit.servers import RUNNERS
 from tests.kit.servers import Certificates
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a test may write: a bucket of its own, or what is below a prefix of its own in a bucket that is given.
+
+    Attributes:
+        bucket: the bucket.
+        prefix: ``''``, or what ends in ``/``.
+    """
+
+    bucket: str
+    prefix: str = ""
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.prefix}"
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +37,12 @@ def start(tmp_path_factory):
     running = {}
     with contextlib.ExitStack() as stack:
 
-        def start(kind, scheme):
+        def start(kind, scheme="http"):
+            if kind == real_endpoint.KIND:
+                reason = real_endpoint.why_not()
+                if reason:
+                    pytest.skip(reason)
+                return real_endpoint.real_endpoint()
             if (kind, scheme) not in running:
                 directory = tmp_path_factory.mktemp(f"{kind}-{scheme}")
                 runner = RUNNERS[kind](directory, certificates if scheme == "https" else None)
@@ -28,16 +52,19 @@ def start(tmp_path_factory):
         yield start
 
 
-@pytest.fixture(scope="session", params=[f"{kind}-{scheme}" for kind in RUNNERS for scheme in ("http", "https")])
+WAYS = [f"{kind}-{scheme}" for kind in RUNNERS for scheme in ("http", "https")]
+
+
+@pytest.fixture(scope="session", params=[*WAYS, real_endpoint.KIND])
 def endpoint(request, start):
     """Every server, every way."""
     return start(*request.param.split("-"))
 
 
-@pytest.fixture(scope="session", params=list(RUNNERS))
+@pytest.fixture(scope="session", params=[*RUNNERS, real_endpoint.KIND])
 def http_endpoint(request, start):
     """Every server, over HTTP: for what TLS cannot change."""
-    return start(request.param, "http")
+    return start(request.param)
 
 
 @pytest.fixture
@@ -64,3 +91,34 @@ def orbit(endpoint):
 def http_orbit(http_endpoint):
     """The same for `http_endpoint`."""
     return Orbit(http_endpoint.environment)
+
+
+@contextlib.contextmanager
+def _places(endpoint, judge):
+    made = []
+
+    def new_place():
+        place = Place(endpoint.bucket, real_endpoint.new_prefix()) if endpoint.bucket else Place(new_bucket(judge))
+        made.append(place)
+        return place
+
+    try:
+        yield new_place
+    finally:
+        for place in made:
+            if place.prefix:
+                real_endpoint.clean_up(judge, place.bucket, place.prefix)
+
+
+@pytest.fixture
+def new_place(endpoint, judge):
+    """Makes places on `endpoint`; afterwards nothing is left in a bucket that is not the test's own."""
+    with _places(endpoint, judge) as make:
+        yield make
+
+
+@pytest.fixture
+def new_http_place(http_endpoint, http_judge):
+    """The same for `http_endpoint`."""
+    with _places(http_endpoint, http_judge) as make:
+        yield make

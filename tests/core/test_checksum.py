@@ -24,6 +24,7 @@ from orbit_fast.core.checksum import digest_size
 from orbit_fast.core.checksum import etag_of_parts
 from orbit_fast.core.checksum import is_combinable
 from orbit_fast.core.checksum import new_hasher
+from orbit_fast.core.checksum import new_sum
 from orbit_fast.core.errors import BadReply
 from orbit_fast.core.errors import InvalidConfig
 from orbit_fast.core.model import Checksum
@@ -171,3 +172,17 @@ def test_libraries_load_when_first_needed() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False", "True", "False"]
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_a_sum_is_the_value_of_the_checksum(algorithm, kind):
+    """Of any piece of memory, the empty one too."""
+    for data in (b"", b"123456789", bytes(5000)):
+        assert new_sum(algorithm)(kind(data)) == checksum_of(algorithm, data).value
+
+
+def test_there_is_no_sum_of_an_unknown_algorithm():
+    """It is refused when it is asked for, not when it is used."""
+    with pytest.raises(InvalidConfig):
+        new_sum("CRC8")

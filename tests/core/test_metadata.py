@@ -52,3 +52,9 @@ def test_there_and_back(mtime_ns, mode):
 def test_what_is_odd_is_ignored(metadata, found):
     """A service's word is not trusted: Last-Modified holds, and only permission bits are taken."""
     assert file_times(metadata, 5) == found
+
+
+def test_1970_is_a_time_and_nothing_is_none():
+    """The metadata's 0 is a time like another; where neither it nor the service says one, there is none."""
+    assert file_times({"mtime": "0"}, None) == (0, None)
+    assert file_times({}, None) == (None, None)

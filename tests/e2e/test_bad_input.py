@@ -6,14 +6,13 @@ with one file in it, and nothing else; the server has the bucket ``bkt`` with th
 
 from __future__ import annotations
 
-import os
-import shutil
 import socket
 from dataclasses import replace
 
 import pytest
 
 from orbit_fast.testing.settings import Identity
+from tests.kit.powers import without_root_powers
 from tests.kit.trees import read_tree
 
 WRONG_SECRET = {"AWS_SECRET_ACCESS_KEY": "wrong"}
@@ -290,12 +289,3 @@ def test_unwritable_destination(arguments, orbit, server, fill, tmp_path):
     assert [(event["code"], event["error"]) for event in report.failures] == [("E_IO", reason)]
     assert list(closed.iterdir()) == []
     assert server.store.counts["GetObject"] == 0
-
-
-def without_root_powers():
-    """A command prefix under which file permissions hold for root too."""
-    if os.geteuid() != 0:
-        return ()
-    if shutil.which("setpriv") is None:
-        pytest.skip("root ignores permissions, and there is no setpriv to take that power away")
-    return ("setpriv", "--bounding-set=-dac_override,-dac_read_search")

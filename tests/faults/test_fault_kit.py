@@ -233,6 +233,14 @@ def test_every_action_is_tried_here():
     assert unused - {"edit", "then"} == set()
 
 
+def test_hooks_run_before_the_body_is_read(server):
+    """A hook on the head runs once, and the operation goes on."""
+    seen = []
+    action = act.call_on_head(run=lambda: seen.append(server.store.keys(BUCKET)))
+    ask(server, rule(action), method="PUT", key="new", body=b"x")
+    assert (seen, server.store.keys(BUCKET)) == ([["k"]], ["k", "new"])
+
+
 def test_bodies_are_edited_and_hooks_run(server):
     """A document is edited by pattern; a hook runs after the operation and before its answer."""
     seen = []

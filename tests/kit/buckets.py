@@ -30,9 +30,10 @@ def objects_of(client: Any, bucket: str, prefix: str = "") -> dict[str, bytes]:
     }
 
 
-def uploads_of(client: Any, bucket: str) -> list[str]:
-    """The keys of multipart uploads that were neither completed nor aborted."""
-    return [upload["Key"] for upload in client.list_multipart_uploads(Bucket=bucket).get("Uploads", [])]
+def uploads_of(client: Any, bucket: str, prefix: str = "") -> list[str]:
+    """The keys under `prefix` of multipart uploads that were neither completed nor aborted."""
+    found = [upload["Key"] for upload in client.list_multipart_uploads(Bucket=bucket).get("Uploads", [])]
+    return [key for key in found if key.startswith(prefix)]
 
 
 def put_all(client: Any, bucket: str, objects: dict[str, bytes]) -> None:

@@ -63,12 +63,15 @@ class Endpoint:
     """A server that runs.
 
     Attributes:
-        kind: ``embedded``, ``moto`` or ``rclone``.
+        kind: ``embedded``, ``moto``, ``rclone``, or ``real`` for one that the environment names.
         url: of the endpoint.
         ca_file: what a client has to trust; None over plain HTTP.
         root: directory in which the server keeps buckets as directories, or None.
         access_key: of the one who may do everything.
         secret_key: of the same.
+        token: their session token, or ``''``.
+        region: to sign for.
+        bucket: the only one that may be used, or ``''`` where buckets may be made.
     """
 
     kind: str
@@ -77,6 +80,9 @@ class Endpoint:
     root: Path | None = None
     access_key: str = ACCESS_KEY
     secret_key: str = SECRET_KEY
+    token: str = ""
+    region: str = REGION
+    bucket: str = ""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -84,9 +90,11 @@ class Endpoint:
         variables = {
             "AWS_ACCESS_KEY_ID": self.access_key,
             "AWS_SECRET_ACCESS_KEY": self.secret_key,
-            "AWS_REGION": REGION,
+            "AWS_REGION": self.region,
             "AWS_ENDPOINT_URL_S3": self.url,
         }
+        if self.token:
+            variables["AWS_SESSION_TOKEN"] = self.token
         if self.ca_file is not None:
             variables["AWS_CA_BUNDLE"] = str(self.ca_file)
         return variables
@@ -98,7 +106,8 @@ class Endpoint:
             endpoint_url=self.url,
             aws_access_key_id=self.access_key,
             aws_secret_access_key=self.secret_key,
-            region_name=REGION,
+            aws_session_token=self.token or None,
+            region_name=self.region,
             verify=str(self.ca_file) if self.ca_file else None,
             config=Config(
                 retries={"total_max_attempts": 1},
