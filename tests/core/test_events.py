@@ -49,7 +49,7 @@ def only(lines):
 
 @given(st.text())
 def test_json_drives_no_terminal(name):
-    """Control characters of all kinds and directions are escapes in JSON too; a program reads the exact name."""
+    """Control characters and directions are escapes in JSON too; what a program reads is the exact name."""
     line = renderer(json=True).done((f"s3://b/\x7f\x9b\u202e{name}", b"/k"), Landed(size=1)).out
     assert not [
         one for one in line[:-1].decode() if one < " " or "\x7f" <= one <= "\x9f" or one in "\u2028\u202e\u2066"
