@@ -18,7 +18,8 @@ The rooms, along the way of a request:
     aws_chunked  the body coding of streaming signatures and trailers
     checks       checksums and Content-MD5
     conditions   If-Match and its relatives, ranges
-    objects, copying, multipart, listing, buckets, tagging   the operations
+    access       operations that are denied, buckets whose requester pays
+    objects, object_attributes, copying, multipart, listing, buckets, tagging, archives   the operations
     store        buckets, versions, uploads
     blob         the bytes themselves
     xmlin, xmlout   documents in and out

@@ -34,6 +34,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--tls-key", type=Path)
     parser.add_argument("--root", type=Path, help="directory for large bodies; a temporary one by default")
     parser.add_argument("--min-part-size", type=int, default=5 * MIB, help="bytes")
+    parser.add_argument("--restore-s", type=float, default=0.0, help="seconds that a restore from an archive takes")
     parser.add_argument("--bucket", action="append", default=[], help="create it; may be given more than once")
     parser.add_argument("--no-log", action="store_true", help="count requests, but do not remember each")
     parser.add_argument("--until-eof", action="store_true", help="stop when standard input ends")
@@ -66,7 +67,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(options.tls_cert, options.tls_key)
     settings = ServerSettings(
-        host=options.host, port=options.port, region=options.region, min_part_size=options.min_part_size
+        host=options.host,
+        port=options.port,
+        region=options.region,
+        min_part_size=options.min_part_size,
+        restore_s=options.restore_s,
     )
     server = S3Server(
         access_key=options.access_key, secret_key=options.secret_key, tls=tls, root=options.root, settings=settings

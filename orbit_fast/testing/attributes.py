@@ -229,8 +229,6 @@ def object_headers(version: Version, versioning: str) -> list[tuple[str, str]]:
         headers.append(("x-amz-storage-class", attributes.storage_class))
     if attributes.tags:
         headers.append(("x-amz-tagging-count", str(len(attributes.tags))))
-    if version.restore:
-        headers.append(("x-amz-restore", version.restore))
     return headers
 
 

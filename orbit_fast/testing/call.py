@@ -43,6 +43,18 @@ class Call:
         """
         return self.store.bucket(self.request.bucket)
 
+    @property
+    def version_id(self) -> str:
+        """The version asked for, or ``''``.
+
+        Raises:
+            Refusal: one is named and is empty.
+        """
+        found = self.query.get("versionId")
+        if found == "":
+            raise Refusal("InvalidArgument", "Version id cannot be the empty string", ArgumentName="versionId")
+        return found or ""
+
     def number(self, name: str, default: int, most: int) -> int:
         """A query parameter that is a count; larger ones become `most`.
 
@@ -60,3 +72,15 @@ class Call:
                 ArgumentValue=text,
             )
         return min(int(text), most)
+
+
+def check_proof(call: Call) -> None:
+    """The body came with a checksum or Content-MD5, which some operations insist on.
+
+    Raises:
+        Refusal: it did not.
+    """
+    received = call.request.received
+    assert received is not None
+    if "content-md5" not in call.headers and not received.checksums:
+        raise Refusal("InvalidRequest", "Missing required header for this request: Content-MD5")

@@ -6,6 +6,8 @@ from urllib.parse import parse_qs
 from urllib.parse import unquote
 
 from orbit_fast.testing import checks
+from orbit_fast.testing.access import check_payer
+from orbit_fast.testing.archives import check_readable
 from orbit_fast.testing.attributes import COPY_CUSTOMER
 from orbit_fast.testing.attributes import check_customer_key
 from orbit_fast.testing.attributes import encryption_headers
@@ -17,7 +19,6 @@ from orbit_fast.testing.conditions import check_read
 from orbit_fast.testing.conditions import check_write
 from orbit_fast.testing.exchange import HttpResponse
 from orbit_fast.testing.exchange import Refusal
-from orbit_fast.testing.objects import check_readable
 from orbit_fast.testing.objects import etag_of
 from orbit_fast.testing.store import Attributes
 from orbit_fast.testing.store import Bucket
@@ -46,9 +47,12 @@ def find_source(call: Call) -> tuple[Version, Bucket]:
             ArgumentValue=path,
         )
     bucket = call.store.bucket(bucket_name)
+    check_payer(call, bucket)
+    if "GetObject" in bucket.denied:
+        raise Refusal("AccessDenied")
     version = bucket.find(key, parse_qs(query).get("versionId", [""])[0])
     check_read(call.headers, version, CONDITION_PREFIX)
-    check_readable(version)
+    check_readable(call, version)
     return version, bucket
 
 

@@ -20,6 +20,13 @@ REFUSALS: dict[str, tuple[int, str]] = {
     "AuthorizationQueryParametersError": (400, "The authorization query parameters that you provided are not valid."),
     "BadDigest": (400, "The Content-MD5 or checksum value that you specified did not match what the server received."),
     "BadRequest": (400, "An error occurred when parsing the HTTP request."),
+    "BucketAlreadyExists": (
+        409,
+        (
+            "The requested bucket name is not available. The bucket namespace is shared by all users of the system. "
+            "Please select a different name and try again."
+        ),
+    ),
     "BucketAlreadyOwnedByYou": (
         409,
         "Your previous request to create the named bucket succeeded and you already own it.",
@@ -36,6 +43,7 @@ REFUSALS: dict[str, tuple[int, str]] = {
     "InvalidBucketName": (400, "The specified bucket is not valid."),
     "InvalidChunkSizeError": (403, "Only the last chunk is allowed to have a size less than 8192 bytes"),
     "InvalidDigest": (400, "The Content-MD5 you specified was invalid."),
+    "InvalidLocationConstraint": (400, "The specified location-constraint is not valid"),
     "InvalidObjectState": (403, "The operation is not valid for the object's storage class"),
     "InvalidPart": (
         400,
@@ -75,6 +83,7 @@ REFUSALS: dict[str, tuple[int, str]] = {
     "PreconditionFailed": (412, "At least one of the pre-conditions you specified did not hold"),
     "RequestHeaderSectionTooLarge": (400, "Your request header section exceeds the maximum allowed size."),
     "RequestTimeTooSkewed": (403, "The difference between the request time and the current time is too large."),
+    "RestoreAlreadyInProgress": (409, "Object restore is already in progress"),
     "SignatureDoesNotMatch": (
         403,
         (
@@ -82,6 +91,7 @@ REFUSALS: dict[str, tuple[int, str]] = {
             "method."
         ),
     ),
+    "UserKeyMustBeSpecified": (400, "The bucket POST must contain the specified field name."),
     "XAmzContentSHA256Mismatch": (
         400,
         "The provided 'x-amz-content-sha256' header does not match what was computed.",

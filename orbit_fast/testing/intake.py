@@ -118,7 +118,16 @@ class Intake:
 
 
 _SINGLE_BODY = frozenset(
-    {"PutObject", "UploadPart", "DeleteObjects", "PutObjectTagging", "PutBucketVersioning", "CreateBucket"}
+    {
+        "CreateBucket",
+        "DeleteObjects",
+        "PutBucketVersioning",
+        "PutObject",
+        "PutObjectAcl",
+        "PutObjectTagging",
+        "RestoreObject",
+        "UploadPart",
+    }
 )
 """Operations whose checksum header is about the body (CompleteMultipartUpload's is about the object)."""
 

@@ -247,12 +247,12 @@ def _version_element(version: Version, encode: Callable[[str], str], *, is_lates
 
 
 def _remaining(bucket: Bucket, key: str, version_marker: str) -> list[Version]:
-    """The versions of a key, newest first, behind the marker."""
+    """The versions of a key, newest first, behind the marker, whose own version may be gone by now."""
     versions = bucket.versions[key][::-1]
-    ids = [version.version_id for version in versions]
-    if version_marker in ids:
-        return versions[ids.index(version_marker) + 1 :]
-    return [] if version_marker else versions
+    if not version_marker:
+        return versions
+    ordinal = bucket.ordinal_of(key, version_marker)
+    return [version for version in versions if version.ordinal < ordinal]
 
 
 def list_object_versions(call: Call) -> HttpResponse:
@@ -263,6 +263,8 @@ def list_object_versions(call: Call) -> HttpResponse:
     key_marker, version_marker = query.get("key-marker", ""), query.get("version-id-marker", "")
     if version_marker and not key_marker:
         raise Refusal("InvalidArgument", "A version-id marker cannot be specified without a key marker.")
+    if version_marker:
+        bucket.ordinal_of(key_marker, version_marker)
     start = key_marker if version_marker else after_marker(key_marker, prefix, delimiter)
     listed: list[str] = []
     prefixes: list[str] = []

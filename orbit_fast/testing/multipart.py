@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Callable
 
 from orbit_fast.testing import checks
@@ -27,6 +26,8 @@ from orbit_fast.testing.store import ObjectChecksum
 from orbit_fast.testing.store import Part
 from orbit_fast.testing.store import Upload
 from orbit_fast.testing.store import Version
+from orbit_fast.testing.store import ordered_id
+from orbit_fast.testing.store import ordinal_in
 from orbit_fast.testing.xmlout import document
 from orbit_fast.testing.xmlout import element
 from orbit_fast.testing.xmlout import iso_time
@@ -55,7 +56,7 @@ def create_upload(call: Call) -> HttpResponse:
             f"The {kind} checksum type cannot be used with the {algorithm.lower()} checksum algorithm.",
         )
     upload = Upload(
-        upload_id=secrets.token_urlsafe(48),
+        upload_id=ordered_id(bucket.next_ordinal(), random_bytes=40),
         key=call.key,
         attributes=attributes,
         algorithm=algorithm,
@@ -199,6 +200,7 @@ def complete_upload(call: Call) -> HttpResponse:
             attributes=upload.attributes,
             checksum=checksum,
             part_sizes=tuple(part.content.size for part in chosen),
+            part_checksums=tuple(part.checksum.value for part in chosen) if upload.is_declared else (),
         )
     )
     del bucket.uploads[upload.upload_id]
@@ -342,11 +344,11 @@ def list_uploads(call: Call) -> HttpResponse:
     limit = call.number("max-uploads", 1000, 1000)
     key_marker, id_marker = query.get("key-marker", ""), query.get("upload-id-marker", "")
     by_key: dict[str, list[Upload]] = {}
-    for upload in sorted(bucket.uploads.values(), key=lambda one: (one.key, one.started_s)):
+    for upload in sorted(bucket.uploads.values(), key=lambda one: (one.key, ordinal_in(one.upload_id))):
         by_key.setdefault(upload.key, []).append(upload)
     if key_marker and id_marker:
-        ids = [one.upload_id for one in by_key.get(key_marker, [])]
-        by_key[key_marker] = by_key.get(key_marker, [])[ids.index(id_marker) + 1 if id_marker in ids else 0 :]
+        last = ordinal_in(id_marker)  # aborted meanwhile or not
+        by_key[key_marker] = [one for one in by_key.get(key_marker, []) if ordinal_in(one.upload_id) > last]
     start = key_marker if id_marker else after_marker(key_marker, prefix, delimiter)
     found: list[tuple[str, Upload | None]] = []
     for row in rows(sorted(by_key), prefix, delimiter, start):
@@ -361,9 +363,9 @@ def list_uploads(call: Call) -> HttpResponse:
         element("UploadIdMarker", id_marker),
     ]
     if page and len(found) > len(page):
-        name, last = page[-1]
+        name, final = page[-1]
         inner.append(f"<NextKeyMarker>{encode(name)}</NextKeyMarker>")
-        inner.append(element("NextUploadIdMarker", last.upload_id if last is not None else ""))
+        inner.append(element("NextUploadIdMarker", final.upload_id if final is not None else ""))
     inner += [
         f"<Prefix>{encode(prefix)}</Prefix>",
         f"<Delimiter>{encode(delimiter)}</Delimiter>" if delimiter else "",

@@ -7,7 +7,8 @@ import secrets
 
 from orbit_fast.testing import checks
 from orbit_fast.testing import xmlin
-from orbit_fast.testing.attributes import ARCHIVES
+from orbit_fast.testing.archives import check_readable
+from orbit_fast.testing.archives import restore_header
 from orbit_fast.testing.attributes import check_customer_key
 from orbit_fast.testing.attributes import encryption_headers
 from orbit_fast.testing.attributes import is_md5_etag
@@ -16,6 +17,7 @@ from orbit_fast.testing.attributes import read_attributes
 from orbit_fast.testing.attributes import version_header
 from orbit_fast.testing.blob import Content
 from orbit_fast.testing.call import Call
+from orbit_fast.testing.call import check_proof
 from orbit_fast.testing.conditions import check_read
 from orbit_fast.testing.conditions import check_write
 from orbit_fast.testing.conditions import matches
@@ -32,6 +34,21 @@ from orbit_fast.testing.xmlout import element
 
 MAX_PUT = 5 * 1024**3
 """Bytes that one PutObject or UploadPart may carry ("Amazon S3 multipart upload limits")."""
+
+
+MAX_KEY = 1024
+"""Bytes of a key in UTF-8 ("Naming Amazon S3 objects", S3 user guide)."""
+
+
+def check_key(key: str) -> None:
+    """The key is not too long.
+
+    Raises:
+        Refusal: it is.
+    """
+    size = len(key.encode("utf-8"))
+    if size > MAX_KEY:
+        raise Refusal("KeyTooLongError", Size=str(size), MaxSizeAllowed=str(MAX_KEY))
 
 
 def etag_of(md5: bytes, attributes: Attributes) -> str:
@@ -84,13 +101,13 @@ def put_object(call: Call) -> HttpResponse:
 def get_object(call: Call) -> HttpResponse:
     """GetObject, and HeadObject whose body is left out by the connection."""
     bucket = call.bucket
-    version = bucket.find(call.key, call.query.get("versionId", ""))
+    version = bucket.find(call.key, call.version_id)
     check_customer_key(call, version.attributes.customer_key_md5)
     check_read(call.headers, version)
     is_head = call.request.method == "HEAD"
     if not is_head:
-        check_readable(version)
-    headers = object_headers(version, bucket.versioning)
+        check_readable(call, version)
+    headers = [*object_headers(version, bucket.versioning), *restore_header(call, version)]
     content, status = version.content, 200
     chosen = _chosen_range(call, version)
     if chosen is not None:
@@ -105,17 +122,6 @@ def get_object(call: Call) -> HttpResponse:
     if is_head:
         response.length, response.body = content.size, Content()
     return response
-
-
-def check_readable(version: Version) -> None:
-    """The bytes can be read now.
-
-    Raises:
-        Refusal: they are archived and not restored.
-    """
-    storage_class = version.attributes.storage_class
-    if storage_class in ARCHIVES and 'ongoing-request="false"' not in version.restore:
-        raise Refusal("InvalidObjectState", StorageClass=storage_class)
 
 
 def _chosen_range(call: Call, version: Version) -> tuple[int, int] | None:
@@ -154,7 +160,7 @@ def delete_object(call: Call) -> HttpResponse:
     if_match = call.headers.get("if-match")
     if if_match is not None:
         _check_delete(bucket, call.key, if_match)
-    return HttpResponse(status=204, headers=_delete(call, bucket, call.key, call.query.get("versionId", "")))
+    return HttpResponse(status=204, headers=_delete(call, bucket, call.key, call.version_id))
 
 
 def _check_delete(bucket: Bucket, key: str, if_match: str) -> None:
@@ -180,11 +186,8 @@ def _delete(call: Call, bucket: Bucket, key: str, version_id: str) -> list[tuple
 def delete_objects(call: Call) -> HttpResponse:
     """DeleteObjects: up to 1,000 keys in one request; each has its own result."""
     bucket = call.bucket
-    received = call.request.received
-    assert received is not None
-    if "content-md5" not in call.headers and not received.checksums:
-        raise Refusal("InvalidRequest", "Missing required header for this request: Content-MD5")
-    root = xmlin.parse(received.content, "Delete")
+    check_proof(call)
+    root = xmlin.parse(call.request.content, "Delete")
     wanted = list(root.children("Object"))
     if not 1 <= len(wanted) <= 1000:
         raise Refusal("MalformedXML")
@@ -195,8 +198,13 @@ def delete_objects(call: Call) -> HttpResponse:
 
 def _delete_one(call: Call, bucket: Bucket, wanted: xmlin.Node, *, is_quiet: bool) -> str:
     key, version_id, if_match = wanted.need("Key"), wanted.text("VersionId") or "", wanted.text("ETag")
+    if not key:
+        raise Refusal("UserKeyMustBeSpecified")
+    if wanted.text("Size") is not None or wanted.text("LastModifiedTime") is not None:
+        raise Refusal("NotImplemented", Header="Size")  # conditions of directory buckets
     named = element("Key", key) + (element("VersionId", version_id) if version_id else "")
     try:
+        check_key(key)
         if if_match is not None:
             _check_delete(bucket, key, if_match)
         headers = dict(_delete(call, bucket, key, version_id))

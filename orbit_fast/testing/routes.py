@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Mapping
 
+from orbit_fast.testing import archives
 from orbit_fast.testing import buckets
 from orbit_fast.testing import copying
 from orbit_fast.testing import listing
 from orbit_fast.testing import multipart
+from orbit_fast.testing import object_attributes
 from orbit_fast.testing import objects
 from orbit_fast.testing import tagging
 from orbit_fast.testing.call import Call
@@ -36,6 +38,7 @@ OPERATIONS: dict[str, Operation] = {
     "GetBucketVersioning": buckets.get_versioning,
     "GetObject": objects.get_object,
     "GetObjectAcl": tagging.get_acl,
+    "GetObjectAttributes": object_attributes.get_object_attributes,
     "GetObjectTagging": tagging.get_tagging,
     "HeadBucket": buckets.head_bucket,
     "HeadObject": objects.get_object,
@@ -47,8 +50,9 @@ OPERATIONS: dict[str, Operation] = {
     "ListParts": multipart.list_parts,
     "PutBucketVersioning": buckets.put_versioning,
     "PutObject": objects.put_object,
+    "PutObjectAcl": tagging.put_acl,
     "PutObjectTagging": tagging.put_tagging,
-    "RestoreObject": tagging.restore_object,
+    "RestoreObject": archives.restore_object,
     "UploadPart": multipart.upload_part,
     "UploadPartCopy": multipart.upload_part_copy,
 }
@@ -63,6 +67,8 @@ _BUCKET = {
 }
 _OBJECT = {
     ("GET", "acl"): "GetObjectAcl",
+    ("PUT", "acl"): "PutObjectAcl",
+    ("GET", "attributes"): "GetObjectAttributes",
     ("GET", "tagging"): "GetObjectTagging",
     ("PUT", "tagging"): "PutObjectTagging",
     ("DELETE", "tagging"): "DeleteObjectTagging",

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
+from orbit_fast.testing import access
 from orbit_fast.testing import objects
 from orbit_fast.testing import xmlout
 from orbit_fast.testing.auth import Verifier
@@ -33,8 +34,6 @@ from orbit_fast.testing.xmlin import MAX_DOCUMENT
 
 Intercept = Callable[[HttpRequest], Awaitable[HttpResponse | None]]
 
-MAX_KEY = 1024
-"""Bytes of a key in UTF-8 ("Naming Amazon S3 objects", S3 user guide)."""
 _BODIES = frozenset({"PutObject", "UploadPart"})
 
 
@@ -90,8 +89,7 @@ class Service:
             request.bucket, request.key = host.removesuffix(suffix), path[1:]
         else:
             request.bucket, _, request.key = path[1:].partition("/")
-        if len(request.key.encode("utf-8")) > MAX_KEY:
-            raise Refusal("KeyTooLongError", Size=str(len(request.key.encode())), MaxSizeAllowed=str(MAX_KEY))
+        objects.check_key(request.key)
 
     def _check_length(self, request: HttpRequest, length: int | None) -> None:
         decoded = request.headers.get("x-amz-decoded-content-length")
@@ -110,7 +108,7 @@ class Service:
             response = await self._intercept(request) if self._intercept is not None else None
             if response is None:
                 call = Call(request=request, store=self.store, settings=self.settings)
-                response = OPERATIONS[request.operation](call)
+                response = access.answered(call, OPERATIONS[request.operation])
         except Refusal as refusal:
             response = xmlout.error(request, refusal)
         self.record(request, response)

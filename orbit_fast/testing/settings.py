@@ -39,6 +39,7 @@ class ServerSettings:
         min_part_size: bytes that every part but the last must have at least.
         max_copy_size: bytes that one CopyObject may copy at most.
         spill_size: bodies above this many bytes live in a file.
+        restore_s: seconds that a restore of an archived object takes; infinite ones end when a test says so.
         idle_timeout_s: a connection without a request is closed after this long.
     """
 
@@ -51,4 +52,5 @@ class ServerSettings:
     min_part_size: int = 5 * MIB
     max_copy_size: int = 5 * 1024 * MIB
     spill_size: int = MIB
+    restore_s: float = 0.0
     idle_timeout_s: float = 60.0

@@ -6,6 +6,8 @@ method here is one step that needs no lock beside the interpreter's own.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import itertools
 import secrets
 from bisect import bisect_left
@@ -14,12 +16,30 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import field
+from dataclasses import replace
 
 from orbit_fast.testing import checks
 from orbit_fast.testing.blob import Content
 from orbit_fast.testing.exchange import Refusal
+from orbit_fast.testing.xmlout import http_time
 
 NULL_VERSION = "null"
+_ORDINAL_BYTES = 8
+
+
+def ordered_id(ordinal: int, random_bytes: int = 16) -> str:
+    """A fresh id of a version or an upload; nobody but this server knows that its place in time is in it."""
+    data = secrets.token_bytes(random_bytes) + ordinal.to_bytes(_ORDINAL_BYTES, "big")
+    return base64.urlsafe_b64encode(data).decode("ascii")
+
+
+def ordinal_in(text: str) -> int:
+    """The place in time of what `ordered_id` named, whether it is still there or not; -1 where it is no such id."""
+    try:
+        data = base64.b64decode(text, altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        return -1
+    return int.from_bytes(data[-_ORDINAL_BYTES:], "big") if len(data) > _ORDINAL_BYTES else -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +74,19 @@ class Attributes:
     acl: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restore:
+    """A readable copy of an archived object.
+
+    Attributes:
+        ready_s: Unix seconds from which on it can be read.
+        expires_s: Unix seconds from which on it is gone again.
+    """
+
+    ready_s: float
+    expires_s: int
+
+
 @dataclass(slots=True, kw_only=True)
 class Version:
     """One version of one object, or a delete marker.
@@ -67,8 +100,10 @@ class Version:
         attributes: headers, metadata and so on.
         checksum: as stored, or None.
         part_sizes: bytes of each part it was uploaded in; empty for a single PutObject.
+        part_checksums: of each part, where the client named an algorithm.
         is_marker: it is a delete marker.
-        restore: value of ``x-amz-restore``, or ``''``.
+        restore: the last one asked for, or None.
+        ordinal: its place in the bucket's time.
     """
 
     key: str
@@ -79,8 +114,10 @@ class Version:
     attributes: Attributes = field(default_factory=Attributes)
     checksum: ObjectChecksum | None = None
     part_sizes: tuple[int, ...] = ()
+    part_checksums: tuple[str, ...] = ()
     is_marker: bool = False
-    restore: str = ""
+    restore: Restore | None = None
+    ordinal: int = 0
 
     @property
     def size(self) -> int:
@@ -129,6 +166,8 @@ class Bucket:
         versioning: ``''`` (never switched on), ``Enabled`` or ``Suspended``.
         versions: key to its versions, oldest first; a key without versions is not in it.
         uploads: upload id to unfinished upload.
+        denied: names of operations on it that get ``AccessDenied``.
+        requester_pays: its requests must say that their sender pays.
     """
 
     def __init__(self, name: str, created_s: int) -> None:
@@ -137,6 +176,10 @@ class Bucket:
         self.versioning = ""
         self.versions: dict[str, list[Version]] = {}
         self.uploads: dict[str, Upload] = {}
+        self.denied: set[str] = set()
+        self.requester_pays = False
+        self._ordinals = itertools.count(1)
+        self._lost_nulls: dict[str, int] = {}
         self._order: list[str] = []
         self._is_sorted = True
 
@@ -169,24 +212,47 @@ class Bucket:
             version = self.current(key)
             if version is not None:
                 return version
-            refusal = Refusal("NoSuchKey", Key=key)
-            if key in self.versions:
-                refusal.headers.append(("x-amz-delete-marker", "true"))
-            raise refusal
+            raise self._hidden(key, Refusal("NoSuchKey", Key=key))
         for version in self.versions.get(key, ()):
             if version.version_id == version_id:
                 if version.is_marker:
-                    refusal = Refusal("MethodNotAllowed")
-                    refusal.headers += [("x-amz-delete-marker", "true"), ("x-amz-version-id", version_id)]
+                    refusal = Refusal("MethodNotAllowed", Method="GET", ResourceType="DeleteMarker")
+                    refusal.headers += [*_marker_headers(version), ("allow", "DELETE")]
+                    refusal.headers.append(("last-modified", http_time(version.modified_s)))
                     raise refusal
                 return version
         raise Refusal("NoSuchVersion", Key=key, VersionId=version_id)
 
+    def _hidden(self, key: str, refusal: Refusal) -> Refusal:
+        """The refusal, with what a delete marker adds to it."""
+        if key in self.versions:
+            refusal.headers += _marker_headers(self.versions[key][-1])
+        return refusal
+
+    def ordinal_of(self, key: str, version_id: str) -> int:
+        """Where a version stands or stood: a listing goes on behind it even if it was deleted meanwhile.
+
+        Raises:
+            Refusal: that is no version id.
+        """
+        for version in self.versions.get(key, ()):
+            if version.version_id == version_id:
+                return version.ordinal
+        ordinal = self._lost_nulls.get(key, -1) if version_id == NULL_VERSION else ordinal_in(version_id)
+        if ordinal < 0:
+            raise Refusal("InvalidArgument", "Invalid version id specified", ArgumentValue=version_id)
+        return ordinal
+
+    def next_ordinal(self) -> int:
+        """A place in time of its own for a version or an upload."""
+        return next(self._ordinals)
+
     def add(self, version: Version) -> Version:
         """Make `version` the current one; the bucket's versioning decides its id and what it replaces."""
         older = self.versions.get(version.key)
+        version.ordinal = self.next_ordinal()
         if self.versioning == "Enabled":
-            version.version_id = secrets.token_urlsafe(24)
+            version.version_id = ordered_id(version.ordinal)
             self.versions[version.key] = [*(older or ()), version]
         else:
             version.version_id = NULL_VERSION
@@ -209,6 +275,8 @@ class Bucket:
         versions = self.versions.get(key, [])
         found = next((one for one in versions if one.version_id == version_id), None)
         if found is not None:
+            if version_id == NULL_VERSION:
+                self._lost_nulls[key] = found.ordinal
             kept = [one for one in versions if one is not found]
             if kept:
                 self.versions[key] = kept
@@ -230,6 +298,10 @@ class Bucket:
 
     def __repr__(self) -> str:
         return f"Bucket({self.name!r}, {len(self.versions)} keys, {len(self.uploads)} uploads)"
+
+
+def _marker_headers(marker: Version) -> list[tuple[str, str]]:
+    return [("x-amz-delete-marker", "true"), ("x-amz-version-id", marker.version_id)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,6 +338,7 @@ class Store:
 
     Attributes:
         buckets: name to bucket.
+        foreign: names of buckets that belong to somebody else.
         log: every answered request, oldest first; only ever appended to. Empty while `keeps_log` is False.
         counts: operation to number of requests answered.
         keeps_log: switch it off where hundreds of thousands of requests are made.
@@ -273,6 +346,7 @@ class Store:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self.buckets: dict[str, Bucket] = {}
+        self.foreign: set[str] = set()
         self.log: list[LogEntry] = []
         self.counts: Counter[str] = Counter()
         self.keeps_log = True
@@ -294,6 +368,8 @@ class Store:
         """
         found = self.buckets.get(name)
         if found is None:
+            if name in self.foreign:
+                raise Refusal("AccessDenied")
             raise Refusal("NoSuchBucket", BucketName=name)
         return found
 
@@ -319,6 +395,13 @@ class Store:
             Refusal: no such bucket or key.
         """
         return self.bucket(bucket).find(key).content.read()
+
+    def finish_restores(self, bucket: str) -> None:
+        """Every restore under way in the bucket is done now."""
+        for versions in list(self.bucket(bucket).versions.values()):
+            for version in versions:
+                if version.restore is not None:
+                    version.restore = replace(version.restore, ready_s=0.0)
 
     def keys(self, bucket: str) -> list[str]:
         """The keys with a current version, in order."""

@@ -1,25 +1,25 @@
-"""Object tags, ACLs (canned ones are remembered, none is enforced) and restoring of archived objects."""
+"""Object tags, and ACLs: canned ones are remembered, none is enforced."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from orbit_fast.testing import xmlin
-from orbit_fast.testing.attributes import ARCHIVES
+from orbit_fast.testing.attributes import ACLS
 from orbit_fast.testing.attributes import check_tags
 from orbit_fast.testing.attributes import version_header
 from orbit_fast.testing.buckets import OWNER
 from orbit_fast.testing.call import Call
+from orbit_fast.testing.call import check_proof
 from orbit_fast.testing.exchange import HttpResponse
 from orbit_fast.testing.exchange import Refusal
 from orbit_fast.testing.store import Version
 from orbit_fast.testing.xmlout import document
 from orbit_fast.testing.xmlout import element
-from orbit_fast.testing.xmlout import http_time
-
-DAY_S = 24 * 3600
 
 
 def _find(call: Call) -> Version:
-    return call.bucket.find(call.key, call.query.get("versionId", ""))
+    return call.bucket.find(call.key, call.version_id)
 
 
 def _set_tags(call: Call, tags: dict[str, str], status: int) -> HttpResponse:
@@ -38,6 +38,7 @@ def get_tagging(call: Call) -> HttpResponse:
 
 def put_tagging(call: Call) -> HttpResponse:
     """PutObjectTagging."""
+    check_proof(call)
     root = xmlin.parse(call.request.content, "Tagging")
     sets = list(root.children("TagSet"))
     if len(sets) != 1:
@@ -64,15 +65,18 @@ def _grant(kind: str, who: str, right: str) -> str:
     return f'<Grant><Grantee {schema} xsi:type="{kind}">{who}</Grantee>{element("Permission", right)}</Grant>'
 
 
-def restore_object(call: Call) -> HttpResponse:
-    """RestoreObject: done at once."""
+def put_acl(call: Call) -> HttpResponse:
+    """PutObjectAcl: a canned one, grants in headers, or a document; never two of them."""
     version = _find(call)
-    if version.attributes.storage_class not in ARCHIVES:
-        raise Refusal("InvalidObjectState", StorageClass=version.attributes.storage_class)
-    days = xmlin.parse(call.request.content, "RestoreRequest").text("Days") or "1"
-    if not days.isdecimal():
-        raise Refusal("MalformedXML")
-    was_restored = bool(version.restore)
-    expiry = http_time(call.store.now() + int(days) * DAY_S)
-    version.restore = f'ongoing-request="false", expiry-date="{expiry}"'
-    return HttpResponse(status=200 if was_restored else 202)
+    canned = call.headers.get("x-amz-acl", "")
+    if canned and canned not in ACLS:
+        raise Refusal("InvalidArgument", ArgumentName="x-amz-acl", ArgumentValue=canned)
+    has_grants = any(name.startswith("x-amz-grant-") for name in call.headers)
+    has_document = call.request.content.size > 0
+    if has_document:
+        check_proof(call)
+        xmlin.parse(call.request.content, "AccessControlPolicy")
+    if [bool(canned), has_grants, has_document].count(True) != 1:
+        raise Refusal("InvalidRequest", "Specifying both Canned ACLs and Header Grants is not allowed")
+    version.attributes = replace(version.attributes, acl=canned)
+    return HttpResponse()
