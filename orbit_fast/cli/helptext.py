@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from collections.abc import Mapping
 
 import click
 
 from orbit_fast.cli.verb import Verb
+from orbit_fast.core.errors import Exit
 from orbit_fast.core.options import TABLE
 from orbit_fast.core.options import default_of
 from orbit_fast.core.options import options_of
@@ -16,22 +18,24 @@ from orbit_fast.core.values import Shape
 
 USAGE = (
     "orbit [OPTIONS] COMMAND [OPTIONS] ARGUMENTS",
-    "orbit --source SRC --dest DST [--mode copy] [OPTIONS]",
+    "orbit --source SRC --dest DST [--mode copy|update|sync|mirror] [OPTIONS]",
 )
 
-_EXIT_STATUS = (
-    ("0", "all done"),
-    ("1", "the job ran and some objects failed"),
-    (
-        "2",
-        (
-            "the job could not be done: usage, configuration, credentials, source or bucket missing, access denied for "
-            "the whole job, a listing that failed, no space"
-        ),
+_EXIT_STATUS: Mapping[tuple[Exit, ...], str] = {
+    (Exit.DONE,): "all done",
+    (Exit.SOME_FAILED,): "the job ran and some objects failed",
+    (Exit.NOT_POSSIBLE,): (
+        "the job could not be done: usage, configuration, credentials, source or bucket missing, access denied for "
+        "the whole job, a listing that failed, no space"
     ),
-    ("3", "bytes were not what they should be; wins over 1 and 2"),
-    ("130, 143", "interrupted by SIGINT, by SIGTERM"),
-    ("141", "the reader of stdout went away"),
+    (Exit.INTEGRITY,): "bytes were not what they should be; wins over 1 and 2",
+    (Exit.INTERRUPTED, Exit.TERMINATED): "interrupted by SIGINT, by SIGTERM",
+    (Exit.PIPE_CLOSED,): "the reader of stdout went away",
+}
+
+_GENERAL = (
+    ("-h, --help", "Show this page; after a command, that command's own."),
+    ("--version", "Say which version."),
 )
 
 
@@ -53,17 +57,11 @@ def write_orbit(formatter: click.HelpFormatter, verbs: Iterable[Verb]) -> None:
     transfer = [
         ("--source SRC", "What to copy; may be repeated."),
         ("--dest DST", "Where to."),
-        ("--mode copy", "Copy everything (the default)."),
+        ("--mode MODE", "copy (the default): what cp does; update, sync or mirror: what sync does, with its options."),
     ]
     with formatter.section("Without a command"):
         formatter.write_dl(transfer)
-    _write_options(formatter, TABLE)
-    general = [
-        ("-h, --help", "Show this page; after a command, that command's own."),
-        ("--version", "Say which version."),
-    ]
-    with formatter.section("General"):
-        formatter.write_dl(general)
+    _write_options(formatter, (option for option in TABLE if option.group is not Group.COMMAND), _GENERAL)
     _write_ending(
         formatter, (("orbit demo", "see it work: no account, no server"), ("orbit cp --help", "about copying"))
     )
@@ -84,8 +82,11 @@ def _write_paragraphs(formatter: click.HelpFormatter, paragraphs: Iterable[str])
             formatter.write_text(paragraph)
 
 
-def _write_options(formatter: click.HelpFormatter, options: Iterable[Option]) -> None:
+def _write_options(
+    formatter: click.HelpFormatter, options: Iterable[Option], general: Iterable[tuple[str, str]] = ()
+) -> None:
     rows = [(option.group, (_spelling(option), _meaning(option))) for option in options]
+    rows += [(Group.GENERAL, line) for line in general]
     for group in Group:
         lines = [line for its_group, line in rows if its_group is group]
         if lines:
@@ -118,11 +119,12 @@ def _meaning(option: Option) -> str:
 
 
 def _write_ending(formatter: click.HelpFormatter, examples: Iterable[tuple[str, str]]) -> None:
-    with formatter.section("Environment"):
+    with formatter.section("Environment and configuration file"):
         formatter.write_text(
-            "Every option can be set by a variable ORBIT_NAME (ORBIT_PART_SIZE=16, ORBIT_JSON=1); an option on the "
-            "command line wins. AWS's own variables and files give credentials, region and endpoint as they do for "
-            "other tools."
+            "Every option can be set by a variable ORBIT_NAME (ORBIT_PART_SIZE=16, ORBIT_JSON=1), and in the "
+            "configuration file orbit/orbit.toml in $XDG_CONFIG_HOME or ~/.config (part-size = 16, in a table [cp] for "
+            "one command). The command line wins, then the environment, then the file. AWS's own variables and files "
+            "give credentials, region and endpoint as they do for other tools."
         )
     with formatter.section("Examples"):
         for command, meaning in examples:
@@ -130,4 +132,6 @@ def _write_ending(formatter: click.HelpFormatter, examples: Iterable[tuple[str, 
             with formatter.indentation(), formatter.indentation():
                 formatter.write_text(meaning)
     with formatter.section("EXIT STATUS"):
-        formatter.write_dl(_EXIT_STATUS)
+        formatter.write_dl(
+            [(", ".join(str(int(code)) for code in codes), meaning) for codes, meaning in _EXIT_STATUS.items()]
+        )

@@ -19,6 +19,11 @@ def run_process() -> int:
         from orbit_fast.cli.streams import print_version  # noqa: PLC0415  click and the table stay unloaded
 
         return print_version()
+    if environment.arguments[:1] == ("__complete",):
+        from orbit_fast.cli import completing  # noqa: PLC0415  click stays unloaded: somebody waits for the answer
+        from orbit_fast.cli.verbs import VERBS  # noqa: PLC0415  as above
+
+        return completing.run(environment, VERBS)
     from orbit_fast.cli.run import run  # noqa: PLC0415  as above
 
     return run(environment)

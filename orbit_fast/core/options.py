@@ -1,32 +1,47 @@
 """The option table: every option of the command line, once.
 
-From the rows come the click options and their help, the ``ORBIT_…`` variables, and the frozen `JobSettings` that travel
-to the workers. A row says where its value goes; the default stands in the settings. Precedence: flag, environment,
-default.
+From the rows come the click options and their help, the ``ORBIT_…`` variables, the keys of configuration files, and the
+frozen `JobSettings` that travel to the workers. A row says where its value goes; the default stands in the settings.
+Precedence: flag, environment, configuration file, default.
 
-The way of a value: `collect` reads what was given on the command line and in the environment, each with the row's own
-parser; `build_settings` puts the values in their places and refuses combinations that contradict each other.
+The way of a value: `gather` reads what was given on the command line, in the environment and in files, each with the
+row's own parser, and notes where it comes from; `build_settings` puts the values in their places and refuses
+combinations that contradict each other.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import msgspec
 
-from orbit_fast.core import option_rows
 from orbit_fast.core.errors import InvalidConfig
+from orbit_fast.core.option_rows.client import ROWS as CLIENT
+from orbit_fast.core.option_rows.commands import ROWS as COMMANDS
+from orbit_fast.core.option_rows.output import ROWS as OUTPUT
+from orbit_fast.core.option_rows.properties import ROWS as PROPERTIES
+from orbit_fast.core.option_rows.selection import ROWS as SELECTION
+from orbit_fast.core.option_rows.sync import ROWS as SYNC
+from orbit_fast.core.option_rows.transfer import ROWS as TRANSFER
 from orbit_fast.core.settings import ClientSettings
 from orbit_fast.core.settings import JobSettings
 from orbit_fast.core.units import format_size
 from orbit_fast.core.values import Context
+from orbit_fast.core.values import Entry
+from orbit_fast.core.values import Given
 from orbit_fast.core.values import Option
 from orbit_fast.core.values import Shape
+from orbit_fast.core.values import Source
 from orbit_fast.core.values import is_given
+from orbit_fast.core.values import read_entry
 from orbit_fast.core.values import read_given
 from orbit_fast.core.values import read_variable
+from orbit_fast.core.verb_groups import TWO_SIDED
 
 
 def _sides(option: Option) -> Iterator[Option]:
@@ -40,17 +55,21 @@ def _sides(option: Option) -> Iterator[Option]:
             also=tuple(f"--{side}-{flag.removeprefix('--')}" for flag in option.also),
             default_text=f"--{option.name}",
             has_sides=False,
+            verbs=option.verbs & TWO_SIDED,
         )
 
 
 TABLE: tuple[Option, ...] = (
-    *option_rows.CLIENT,
-    *option_rows.TRANSFER,
-    *option_rows.SELECTION,
-    *option_rows.OBJECT,
-    *option_rows.OUTPUT,
-    *(side for option in option_rows.CLIENT if option.has_sides for side in _sides(option)),
+    *CLIENT,
+    *TRANSFER,
+    *SELECTION,
+    *SYNC,
+    *PROPERTIES,
+    *OUTPUT,
+    *(side for option in CLIENT if option.has_sides for side in _sides(option)),
+    *COMMANDS,
 )
+"""Of two rows with one spelling, for different commands, the later is known behind its commands only."""
 
 _BY_PARAMETER = {option.parameter: option for option in TABLE}
 
@@ -58,6 +77,7 @@ _RIVALS = (
     ("quiet", "verbose"),
     ("no_verify", "require_verify"),
     ("sse", "sse_c_key_file"),
+    ("size_only", "checksum"),
     ("force_path_style", "addressing_style"),
 )
 """Options of which one at most can be meant."""
@@ -68,9 +88,20 @@ def options_of(verb: str) -> tuple[Option, ...]:
     return tuple(option for option in TABLE if verb in option.verbs)
 
 
+def general_options() -> tuple[Option, ...]:
+    """The options that may stand before a command: of rows that share a spelling, the first."""
+    known: set[str] = set()
+    options: list[Option] = []
+    for option in TABLE:
+        if known.isdisjoint(option.flags):
+            options.append(option)
+        known.update(option.flags)
+    return tuple(options)
+
+
 def default_of(option: Option) -> str:
     """How help states an option's default, or ``''`` where that is nothing worth saying."""
-    if option.default_text:
+    if option.default_text or not option.path:
         return option.default_text
     group, _, name = option.path.partition(".")
     value = getattr(getattr(JobSettings(), "source" if group == "client" else group), name)
@@ -81,33 +112,76 @@ def default_of(option: Option) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value or "")
 
 
-def collect(
-    flags: Mapping[str, object], environment: Mapping[str, str], context: Context, *, verb: str
-) -> dict[str, object]:
-    """The values given for a command, checked, by parameter name (`Option.parameter`); what was not given is absent.
+def gather(
+    flags: Mapping[str, object],
+    environment: Mapping[str, str],
+    context: Context,
+    *,
+    verb: str,
+    files: Sequence[Mapping[str, Entry]] = (),
+) -> dict[str, Given]:
+    """The values given for a command, checked, by parameter name (`Option.parameter`), each with where it comes from.
+
+    What was not given is absent. What contradicts something that a stronger source gave is not heard: a flag overrules
+    its rivals in the environment, and both overrule theirs in files.
 
     Args:
         flags: from the command line: text, texts, bool or int, by parameter name; None, () or 0 where not given.
-        environment: of the process; ``ORBIT_…`` variables of the command's options are read, but not empty ones and not
-            those that contradict a flag.
+        environment: of the process; ``ORBIT_…`` variables of the command's options are read, but not empty ones.
         context: what parsers may ask for.
         verb: the command.
+        files: what configuration files say, the strongest first (`configfile.read_document`).
 
     Raises:
-        InvalidConfig: a value cannot be used; the message names the flag or variable.
+        InvalidConfig: a value cannot be used; the message names the flag, the variable, or the file and key.
     """
-    given_flags = {name: given for name, given in flags.items() if is_given(given)}
-    overruled = {rival for pair in _RIVALS for rival in pair if set(pair) & given_flags.keys()}
-    values: dict[str, object] = {}
-    for option in options_of(verb):
-        if option.parameter in given_flags:
-            given = given_flags[option.parameter]
-            values[option.parameter] = read_given(option, given, f"--{option.name}", context)
-        elif environment.get(option.variable) and option.parameter not in overruled:
-            value = read_variable(option, environment[option.variable], context)
-            if value is not None:
-                values[option.parameter] = value
-    return values
+
+    def from_flag(option: Option) -> Given | None:
+        given, place = flags.get(option.parameter), f"--{option.name}"
+        if not is_given(given):
+            return None
+        return Given(given=given, value=read_given(option, given, place, context), source=Source.FLAG, place=place)
+
+    def from_variable(option: Option) -> Given | None:
+        given, place = environment.get(option.variable), option.variable
+        if not given:
+            return None
+        value = read_variable(option, given, context)
+        return Given(given=given, value=value, source=Source.VARIABLE, place=place)
+
+    def from_file(entries: Mapping[str, Entry], option: Option) -> Given | None:
+        entry = entries.get(option.parameter)
+        if entry is None:
+            return None
+        value = read_entry(option, entry, context)
+        return Given(given=entry.given, value=value, source=Source.FILE, place=entry.place)
+
+    collected: dict[str, Given] = {}
+    sources: list[Callable[[Option], Given | None]] = [from_flag, from_variable]
+    sources += [partial(from_file, entries) for entries in files]
+    for source in sources:
+        settled = collected.keys() | _rivals_of({name for name, given in collected.items() if given.value is not None})
+        for option in options_of(verb):
+            given = source(option) if option.parameter not in settled else None
+            if given is not None:
+                collected[option.parameter] = given
+    return collected
+
+
+def _rivals_of(names: set[str]) -> set[str]:
+    return {rival for pair in _RIVALS if not names.isdisjoint(pair) for rival in pair}
+
+
+def collect(
+    flags: Mapping[str, object], environment: Mapping[str, str], context: Context, *, verb: str
+) -> dict[str, object]:
+    """As `gather`, where no file has a say: the values alone."""
+    return values_of(gather(flags, environment, context, verb=verb))
+
+
+def values_of(collected: Mapping[str, Given]) -> dict[str, object]:
+    """The values alone, of what sets anything."""
+    return {name: given.value for name, given in collected.items() if given.value is not None}
 
 
 def build_settings(values: Mapping[str, object]) -> JobSettings:
@@ -124,7 +198,8 @@ def build_settings(values: Mapping[str, object]) -> JobSettings:
     groups: dict[str, dict[str, object]] = {}
     for parameter, value in values.items():
         group, _, name = _BY_PARAMETER[parameter].path.partition(".")
-        groups.setdefault(group, {})[name] = value
+        if group:
+            groups.setdefault(group, {})[name] = value
     client = ClientSettings(**groups.pop("client", {}))  # type: ignore[arg-type]  # parsers made them
     settings = JobSettings(source=client, dest=client)
     changed = {group: msgspec.structs.replace(getattr(settings, group), **given) for group, given in groups.items()}

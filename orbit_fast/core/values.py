@@ -1,8 +1,9 @@
 """How the text of an option becomes its value.
 
 An `Option` is one row of the table in `options`: its spellings, where its value goes in the settings, and the parser
-that checks it. The same parser reads a flag's argument and an ``ORBIT_…`` variable: both mean the same, and fail alike.
-What a parser needs besides the text (the time, the contents of a file) comes in a `Context`: this room asks nobody.
+that checks it. The same parser reads a flag's argument, an ``ORBIT_…`` variable and what a configuration file says: all
+mean the same, and fail alike. What a parser needs besides the text (the time, the contents of a file) comes in a
+`Context`: this room asks nobody.
 """
 
 from __future__ import annotations
@@ -15,10 +16,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from orbit_fast.core import limits
+from orbit_fast.core.byterange import parse_range
 from orbit_fast.core.errors import InvalidConfig
+from orbit_fast.core.filters import Rules
+from orbit_fast.core.filters import parse_rules
+from orbit_fast.core.guard import parse_limit
 from orbit_fast.core.units import format_size
 from orbit_fast.core.units import parse_age
 from orbit_fast.core.units import parse_duration
+from orbit_fast.core.units import parse_rate
 from orbit_fast.core.units import parse_size
 
 _CUSTOMER_KEY_BYTES = 32
@@ -32,12 +38,14 @@ _NO = frozenset({"0", "false", "no", "off"})
 class Group(enum.StrEnum):
     """The headings under which help shows options."""
 
+    COMMAND = "Of this command"
     CLIENT = "Connection and credentials"
     TRANSFER = "Transfer"
     SELECTION = "Selection"
     OBJECT = "Properties of uploaded and copied objects"
     OUTPUT = "Output"
     SIDES = "Source and destination apart"
+    GENERAL = "General"
 
 
 _GROUPS = {
@@ -49,6 +57,7 @@ _GROUPS = {
     "output": Group.OUTPUT,
     "source": Group.SIDES,
     "dest": Group.SIDES,
+    "": Group.GENERAL,
 }
 
 
@@ -94,7 +103,8 @@ class Option:
 
     Attributes:
         name: the long spelling without dashes: ``part-size``.
-        path: where the value goes: ``transfer.part_size``. ``client.…`` means both S3 sides.
+        path: where the value goes: ``transfer.part_size``. ``client.…`` means both S3 sides; ``''`` no setting at all,
+            but something that the command line itself obeys.
         help: one sentence.
         shape: how it is written.
         parse: makes the value of one text; raises InvalidConfig.
@@ -106,12 +116,14 @@ class Option:
         optional_value: what an OPTIONAL option means when it stands alone.
         default_text: how help states the default where the settings' own value says too little.
         has_sides: there are ``--source-…`` and ``--dest-…`` forms.
-        verbs: the commands that take it.
+        key: the key of its value, where another command has another option of this name; else made of the name.
+        verbs: the commands that take it, a group of `verb_groups`.
     """
 
     name: str
     path: str
     help: str
+    verbs: frozenset[str]
     shape: Shape = Shape.VALUE
     parse: Parse = text
     join: Callable[[Any], object] = tuple
@@ -122,17 +134,17 @@ class Option:
     optional_value: str = ""
     default_text: str = ""
     has_sides: bool = False
-    verbs: frozenset[str] = frozenset({"cp"})
+    key: str = ""
 
     @property
     def group(self) -> Group:
         """Its heading in help."""
-        return _GROUPS[self.path.partition(".")[0]]
+        return _GROUPS.get(self.path.partition(".")[0], Group.COMMAND)
 
     @property
     def parameter(self) -> str:
         """The key of its value in mappings: ``part_size``."""
-        return self.name.replace("-", "_")
+        return self.key or self.name.replace("-", "_")
 
     @property
     def variable(self) -> str:
@@ -143,6 +155,48 @@ class Option:
     def flags(self) -> tuple[str, ...]:
         """Every spelling, short ones first."""
         return tuple(sorted((f"--{self.name}", *self.also), key=lambda flag: flag.startswith("--")))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What a configuration file gives an option.
+
+    Attributes:
+        given: text (VALUE), texts (MANY), text or False (OPTIONAL), bool (FLAG, TOGGLE) or int (COUNT).
+        place: file, table and key, for messages.
+    """
+
+    given: object
+    place: str
+
+
+class Source(enum.StrEnum):
+    """Who gave an option its value; the earlier wins."""
+
+    FLAG = "flag"
+    VARIABLE = "environment"
+    FILE = "file"
+    DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """The value of an option, and where it comes from. `repr` does not show it: it may be a key.
+
+    Attributes:
+        given: what was given: text, texts, bool or int.
+        value: as the parser made it; None where the option was set to what it is without it (``ORBIT_JSON=0``).
+        source: who gave it.
+        place: the flag, the variable, or the file with table and key.
+    """
+
+    given: object
+    value: object
+    source: Source
+    place: str
+
+    def __repr__(self) -> str:
+        return f"Given({self.place})"
 
 
 def is_given(value: object) -> bool:
@@ -198,6 +252,16 @@ def read_variable(option: Option, value: str, context: Context) -> object:
     return word in _YES
 
 
+def read_entry(option: Option, entry: Entry, context: Context) -> object:
+    """The value that a configuration file gives an option; None where it leaves the option unset.
+
+    Raises:
+        InvalidConfig: it cannot be used; the message begins with the place.
+    """
+    is_switch = option.shape in {Shape.FLAG, Shape.COUNT, Shape.OPTIONAL}
+    return None if is_switch and not entry.given else read_given(option, entry.given, entry.place, context)
+
+
 # --- parsers ---------------------------------------------------------------------------------------------------------
 
 
@@ -206,6 +270,20 @@ def pattern(value: str, _: Context) -> object:
     if not value:
         raise InvalidConfig("the pattern is empty")
     return value
+
+
+def rules(value: str, context: Context) -> object:
+    """The rules in the filter file named."""
+    try:
+        content = context.read_file(value)
+    except (OSError, ValueError) as error:
+        raise InvalidConfig(f"cannot read {value!r}: {_reason(error)}") from None
+    return parse_rules(content, value)
+
+
+def join_rules(many: tuple[Rules, ...]) -> Rules:
+    """The rules of all files named."""
+    return tuple(rule for few in many for rule in few)
 
 
 def integer(minimum: int, maximum: int) -> Parse:
@@ -246,12 +324,56 @@ def size(minimum: int = 0, maximum: int | None = None, *, default_unit: int = 1)
     return parse
 
 
+def rate(value: str, _: Context) -> object:
+    """Bytes per second."""
+    return parse_rate(value)
+
+
+def byte_range(value: str, _: Context) -> object:
+    """A range of bytes, as HTTP writes it."""
+    return parse_range(value)
+
+
+def delete_limit(value: str, _: Context) -> object:
+    """How much ``--max-delete`` allows."""
+    return parse_limit(value)
+
+
 def seconds(value: str, _: Context) -> object:
     """A duration of more than nothing, in seconds."""
     duration_s = float(parse_duration(value))
     if duration_s <= 0:
         raise InvalidConfig(f"{value!r} is not longer than nothing")
     return duration_s
+
+
+def lifetime(minimum_s: int, maximum_s: int) -> Parse:
+    """Whole seconds, or a duration (``24h``, ``7d``), within bounds."""
+
+    def parse(value: str, _: Context) -> object:
+        duration_s = parse_duration(value)
+        if duration_s != int(duration_s) or not minimum_s <= duration_s <= maximum_s:
+            raise InvalidConfig(f"{value!r} is not {minimum_s} to {maximum_s} seconds")
+        return int(duration_s)
+
+    return parse
+
+
+def query(value: str, _: Context) -> object:
+    """Text of any number of lines."""
+    if not value.strip():
+        raise InvalidConfig("the value is empty")
+    if "\0" in value:
+        raise InvalidConfig("the value holds NUL")
+    return value
+
+
+def delimiter(value: str, _: Context) -> object:
+    r"""One character that can stand between fields; ``\t`` is a tab."""
+    character = "\t" if value == r"\t" else value
+    if len(character) != 1 or character in '\r\n"\0':
+        raise InvalidConfig(rf"{value!r} is not one character that can stand between fields (\t is a tab)")
+    return character
 
 
 def age(value: str, context: Context) -> object:
@@ -295,8 +417,8 @@ def customer_key(value: str, context: Context) -> object:
     """The 32-byte key in the file named: raw, or in base64."""
     try:
         content = context.read_file(value)
-    except OSError as error:
-        raise InvalidConfig(f"cannot read {value!r}: {error.strerror}") from None
+    except (OSError, ValueError) as error:
+        raise InvalidConfig(f"cannot read {value!r}: {_reason(error)}") from None
     if len(content) == _CUSTOMER_KEY_BYTES:
         return content
     try:
@@ -306,3 +428,8 @@ def customer_key(value: str, context: Context) -> object:
     if len(key) != _CUSTOMER_KEY_BYTES:
         raise InvalidConfig(f"{value!r} holds no 256-bit key: 32 bytes, or their base64, are expected")
     return key
+
+
+def _reason(error: Exception) -> str:
+    """Why a file cannot be read; a name with NUL is a ValueError."""
+    return str(error.strerror) if isinstance(error, OSError) else str(error)

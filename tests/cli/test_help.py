@@ -7,9 +7,11 @@ import pytest
 from orbit_fast.cli.environment import Environment
 from orbit_fast.cli.run import run
 from orbit_fast.cli.verbs import VERBS
+from orbit_fast.core.errors import Exit
 from orbit_fast.core.options import TABLE
 from orbit_fast.core.options import options_of
 from orbit_fast.core.values import Group
+from orbit_fast.core.verb_groups import S3
 
 
 @pytest.fixture
@@ -30,10 +32,11 @@ def test_orbit_help(page, flag):
     """``orbit --help`` lists the commands, both spellings of a copy, and every option under its heading."""
     text = page(flag)
     assert text.startswith("Usage: orbit [OPTIONS] COMMAND")
-    assert "orbit --source SRC --dest DST [--mode copy]" in text
+    assert "orbit --source SRC --dest DST [--mode copy|update|sync|mirror]" in text
     assert all(f"\n  {verb.name} " in text for verb in VERBS)
-    assert all(f"\n{group}:\n" in text for group in Group)
-    assert all(f"--{option.name}" in text for option in TABLE)
+    shown = [option for option in TABLE if option.group is not Group.COMMAND]
+    assert all(f"\n{option.group}:\n" in text for option in shown)
+    assert all(f"--{option.name}" in text for option in shown)
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
@@ -43,10 +46,26 @@ def test_verb_help(page, verb):
     assert text == page(verb.name, "x", "-h")
     assert text.startswith(f"Usage: orbit {verb.name} [OPTIONS]")
     assert "\nExamples:\n" in text
+    assert verb.examples
     assert all(command in text for command, _ in verb.examples)
     assert "\nEXIT STATUS:\n  0 " in text
     shown = {option.name for option in TABLE if f"--{option.name} " in text or f"--{option.name}\n" in text}
     assert {option.name for option in options_of(verb.name)} >= shown
+
+
+@pytest.mark.parametrize("verb", [verb.name for verb in VERBS if verb.name in S3])
+def test_every_command_of_s3_takes_the_common_options(page, verb):
+    """Endpoint, region, profile, output and statistics can be said to every command that has to do with a service."""
+    text = page(verb, "-h")
+    for flag in ("--endpoint-url", "--region", "--aws-profile", "--json", "--stat", "-H, --human-readable", "--config"):
+        assert f"\n  {flag}" in text or f", {flag}" in text, flag
+
+
+def test_help_states_every_exit_status(page):
+    """Help says what each exit status means."""
+    _, _, status = page("cp", "-h").partition("\nEXIT STATUS:\n")
+    numbers = [number for line in status.splitlines() for number in line[2:12].replace(",", " ").split()]
+    assert numbers == [str(int(code)) for code in Exit]
 
 
 def test_help_states_defaults_choices_and_repeats(page):

@@ -31,6 +31,7 @@ def loaded(result):
         (("cp", "--help"), HEAVY),
         (("cp", "--recursiv"), HEAVY),
         (("cp", "only-one"), HEAVY),
+        (("__complete", "zsh", "cp", "--part"), HEAVY | {"click", "difflib", "subprocess", "tempfile", "tomllib"}),
     ],
 )
 @pytest.mark.slow

@@ -15,14 +15,17 @@ from orbit_fast.core.options import options_of
 from orbit_fast.core.settings import MIB
 from orbit_fast.core.values import age
 from tests.kit.event_schema import validated
-from tests.kit.option_examples import KEY
+from tests.kit.option_examples import FILES
 from tests.kit.option_examples import NEEDED
 from tests.kit.option_examples import NOW_NS
 from tests.kit.option_examples import example_of
 
 
+MOVES = ("cp", "sync")
+
+
 class Orbit:
-    """Runs command lines with a recording ``cp``."""
+    """Runs command lines with a recording ``cp`` and ``sync``."""
 
     def __init__(self, capfdbinary):
         self.capfd = capfdbinary
@@ -39,7 +42,8 @@ class Orbit:
 
     def __call__(self, *arguments, **variables):
         """The exit status of a command line; its output is kept."""
-        verbs = [Verb(name="cp", synopsis="SRC... DST", summary="x", examples=(), run=self._cp), version.VERB]
+        moves = [Verb(name=name, synopsis="SRC... DST", summary="x", examples=(), run=self._cp) for name in MOVES]
+        verbs = [*moves, version.VERB]
         exit_code = run(Environment(arguments=arguments, variables=variables), verbs)
         self.out, self.err = self.capfd.readouterr()
         return exit_code
@@ -54,6 +58,19 @@ class Orbit:
 def orbit(capfdbinary):
     """Runs command lines and keeps what they print."""
     return Orbit(capfdbinary)
+
+
+@pytest.mark.parametrize("mode", ["update", "sync", "Mirror"])
+def test_the_other_modes_are_those_of_sync(orbit, mode):
+    """``--source S --dest D --mode …`` is what ``sync S D --mode …`` is; ``copy`` is ``cp``."""
+    assert orbit("--source", "a", "--dest", "b", "--mode", mode) == 0
+    assert orbit.invocation.arguments == ("a", "b")
+    described = orbit.settings
+    assert (described.sync.mode, described.operation) == (mode.lower(), "sync")
+    assert orbit("sync", "a", "b", "--mode", mode) == 0
+    assert orbit.settings == described
+    assert orbit("--source", "a", "--dest", "b", "--mode", "COPY", "-R") == 0
+    assert orbit.settings.operation == "cp"
 
 
 @pytest.mark.parametrize(
@@ -120,14 +137,16 @@ def test_progress_has_three_states(orbit, line, progress):
     assert orbit.settings.output.progress is progress
 
 
-@pytest.mark.parametrize("option", options_of("cp"), ids=lambda option: option.name)
+@pytest.mark.parametrize(
+    "option", [option for option in options_of("cp") if option.path], ids=lambda option: option.name
+)
 @pytest.mark.parametrize("is_before", [True, False])
-def test_every_option_works_on_the_command_line(orbit, tmp_path, option, is_before):
+def test_every_option_works_on_the_command_line(orbit, tmp_path, monkeypatch, option, is_before):
     """Each option, typed before or after the command, reaches the setting that the table says."""
     given, value = example_of(option)
-    if option.parameter == "sse_c_key_file":
-        given = str(tmp_path / "key")
-        (tmp_path / "key").write_bytes(KEY)
+    monkeypatch.chdir(tmp_path)
+    for name, content in FILES.items():
+        (tmp_path / name).write_bytes(content)
     flag = f"--{option.name}"
     if isinstance(given, bool):
         words = [flag if given else f"--no-{option.name}"]
@@ -175,13 +194,18 @@ USAGE_ERRORS = [
     (("cp", "--zzz"), "cp", "no such option: --zzz"),
     (("cp", "-Z"), "cp", "no such option: -Z"),
     (("cpp", "a", "b"), "orbit", "no such command: cpp (did you mean cp?)"),
+    (("copy", "a", "b"), "orbit", "no such command: copy (did you mean cp?)"),
+    (("remove", "a"), "orbit", "no such command: remove"),
     (("zzz",), "orbit", "no such command: zzz"),
+    (("version", "--part-size", "6"), "version", "--part-size is not an option of version"),
+    (("--source", "a", "--dest", "b", "--zzz"), "orbit", "no such option: --zzz"),
     ((), "orbit", "no command; orbit --help lists them"),
     (("--source", "a"), "cp", "--source and --dest belong together"),
     (("--dest", "a"), "cp", "--source and --dest belong together"),
-    (("--source", "a", "--dest", "b", "--mode", "mirrow"), "cp", "--mode: 'mirrow' is not one of copy"),
-    (("--source", "a", "cp", "b"), "orbit", "--source, --dest and --mode go without a command, not with cp"),
+    (("--source", "a", "--dest", "b", "--mode", "mirrow"), "sync", "--mode: 'mirrow' is not one of copy, update, sync, mirror"),
+    (("--source", "a", "cp", "b"), "orbit", "--source and --dest go without a command, not with cp"),
     (("--part-size", "6", "version"), "version", "--part-size is not an option of version"),
+    (("--source", "a", "--dest", "b", "--show-fullpath"), "cp", "--show-fullpath is not an option of cp"),
     (("cp", "--part-size", "banana"), "cp", "--part-size: not a size: 'banana' (for example 50MiB, 1.5GB, 64K, 4096)"),
     (("cp", "--part-size"), "cp", "option '--part-size' requires an argument"),
     (("cp", "--json=x"), "cp", "option '--json' does not take a value"),
@@ -236,6 +260,16 @@ def test_failures_of_the_whole_job(orbit, error, exit_code, shown):
     orbit.answer = error
     assert orbit("cp") == exit_code
     assert (orbit.out, orbit.err.decode()) == (b"", shown)
+
+
+def test_unverified_certificates_are_warned_of(orbit):
+    """``--no-verify-ssl`` is one line on stderr, on whichever side, and none under ``-q``."""
+    for words in (("--no-verify-ssl",), ("--no-verify-ssl", "--json")):
+        assert orbit("cp", *words) == 0
+        assert (orbit.out, orbit.err.count(b"\n")) == (b"", 1)
+        assert orbit.err.startswith(b'WARNING "cp": TLS certificates are not verified')
+    assert orbit("cp", "--no-verify-ssl", "-q") == 0
+    assert orbit.err == b""
 
 
 def test_interrupt_as_events(orbit):

@@ -10,22 +10,28 @@ from orbit_fast.core.options import TABLE
 from orbit_fast.core.options import build_settings
 from orbit_fast.core.options import collect
 from orbit_fast.core.options import default_of
+from orbit_fast.core.options import gather
+from orbit_fast.core.options import general_options
 from orbit_fast.core.options import options_of
+from orbit_fast.core.options import values_of
 from orbit_fast.core.settings import JobSettings
 from orbit_fast.core.values import Context
+from orbit_fast.core.values import Entry
 from orbit_fast.core.values import Group
 from orbit_fast.core.values import Shape
-from tests.kit.option_examples import KEY
+from orbit_fast.core.values import Source
+from orbit_fast.core.verb_groups import EVERY
+from tests.kit.option_examples import FILES
 from tests.kit.option_examples import NEEDED
 from tests.kit.option_examples import NOW_NS
 from tests.kit.option_examples import example_of
 
-CONTEXT = Context(now_ns=lambda: NOW_NS, read_file=lambda _: KEY)
+CONTEXT = Context(now_ns=lambda: NOW_NS, read_file=FILES.__getitem__)
 
 
 def flat(settings):
     """Settings as one mapping of paths to values."""
-    tree = msgspec.to_builtins(settings)
+    tree = {name: value for name, value in msgspec.to_builtins(settings).items() if isinstance(value, dict)}
     return {f"{group}.{name}": value for group, fields in tree.items() for name, value in fields.items()}
 
 
@@ -34,18 +40,27 @@ def plain(value):
     return msgspec.to_builtins(value)
 
 
-def settings_of(flags=None, variables=None):
-    """The settings that flags and variables make for ``cp``."""
-    return build_settings(collect(flags or {}, variables or {}, CONTEXT, verb="cp"))
+def settings_of(flags=None, variables=None, verb="cp"):
+    """The settings that flags and variables make for a command."""
+    return build_settings(collect(flags or {}, variables or {}, CONTEXT, verb=verb))
 
 
-@pytest.mark.parametrize("option", TABLE, ids=lambda option: option.name)
+SETTINGS = [option for option in TABLE if option.path]
+"""The options that are settings."""
+
+
+def verb_of(option):
+    """A command that takes an option."""
+    return min(option.verbs)
+
+
+@pytest.mark.parametrize("option", SETTINGS, ids=lambda option: option.name)
 def test_every_option_changes_its_setting_alone(option):
     """An option's value lands at its path, on both sides for client options, and changes nothing else."""
     given, value = example_of(option)
     needed = NEEDED.get(option.parameter, {})
-    before = flat(settings_of(needed))
-    after = flat(settings_of({**needed, option.parameter: given}))
+    before = flat(settings_of(needed, verb=verb_of(option)))
+    after = flat(settings_of({**needed, option.parameter: given}, verb=verb_of(option)))
     group, _, name = option.path.partition(".")
     places = [f"source.{name}", f"dest.{name}"] if group == "client" else [option.path]
     changed = {place for place, now in after.items() if now != before[place]}
@@ -53,7 +68,7 @@ def test_every_option_changes_its_setting_alone(option):
     assert all(after[place] == plain(value) for place in places)
 
 
-@pytest.mark.parametrize("option", TABLE, ids=lambda option: option.name)
+@pytest.mark.parametrize("option", SETTINGS, ids=lambda option: option.name)
 def test_every_option_has_a_variable(option):
     """The environment sets the same value as the flag."""
     given, _ = example_of(option)
@@ -62,21 +77,31 @@ def test_every_option_has_a_variable(option):
         text = "\n".join(given)
     else:
         text = {True: "1", False: "0"}.get(given, str(given)) if isinstance(given, bool) else str(given)
-    assert settings_of(needed, {option.variable: text}) == settings_of({**needed, option.parameter: given})
+    flags = {**needed, option.parameter: given}
+    assert settings_of(needed, {option.variable: text}, verb_of(option)) == settings_of(flags, verb=verb_of(option))
 
 
 def test_every_setting_has_an_option():
-    """No setting is out of reach, but for the one threshold that only S3's own limit should change."""
-    reached = {option.path.replace("client.", "source.") for option in TABLE if not option.path.startswith("dest.")}
+    """No setting is out of reach, but for a threshold of S3's own and for what sync sets for some of its items."""
+    reached = {option.path.replace("client.", "source.") for option in SETTINGS if not option.path.startswith("dest.")}
     settings = {name for name in flat(JobSettings()) if not name.startswith("dest.")}
-    assert settings - reached == {"transfer.multipart_copy_threshold"}
+    assert settings - reached == {"transfer.multipart_copy_threshold", "sync.look"}
 
 
-def test_spellings_are_unique():
-    """No two options share a flag or a variable."""
-    flags = [flag for option in TABLE for flag in option.flags]
+@pytest.mark.parametrize("verb", sorted(EVERY))
+def test_spellings_are_unique(verb):
+    """No two options of a command share a flag, and no two options at all a variable."""
+    flags = [flag for option in options_of(verb) for flag in option.flags]
     assert len(flags) == len(set(flags))
     assert len({option.variable for option in TABLE}) == len(TABLE)
+
+
+def test_options_before_a_command_are_unique():
+    """Of rows that share a spelling the first may stand before the command, and it is cp's where cp has one."""
+    options = general_options()
+    flags = [flag for option in options for flag in option.flags]
+    assert len(flags) == len(set(flags))
+    assert set(options_of("cp")) <= set(options)
 
 
 def test_default_settings_are_the_defaults():
@@ -111,12 +136,56 @@ def test_side_options_apply_to_their_side():
     assert (settings.source.no_sign_request, settings.dest.no_sign_request) == (True, False)
 
 
+FILE = {"workers": Entry(given="5", place="f: workers"), "quiet": Entry(given=True, place="f: quiet")}
+
+
+@pytest.mark.parametrize(
+    ("flags", "variables", "wanted"),
+    [
+        ({}, {}, (5, True, Source.FILE, "f: workers")),
+        ({}, {"ORBIT_WORKERS": "4"}, (4, True, Source.VARIABLE, "ORBIT_WORKERS")),
+        ({"workers": "3"}, {"ORBIT_WORKERS": "4"}, (3, True, Source.FLAG, "--workers")),
+        ({"verbose": 1}, {}, (5, None, Source.FILE, "f: workers")),
+        ({}, {"ORBIT_VERBOSE": "1"}, (5, None, Source.FILE, "f: workers")),
+        ({}, {"ORBIT_QUIET": "0"}, (5, None, Source.FILE, "f: workers")),
+        ({}, {"ORBIT_VERBOSE": "0"}, (5, True, Source.FILE, "f: workers")),
+    ],
+)
+def test_sources_overrule_each_other(flags, variables, wanted):
+    """A flag beats a variable, which beats a file; a stronger source silences its rivals in a weaker one."""
+    given = gather(flags, variables, CONTEXT, verb="cp", files=(FILE,))
+    values = values_of(given)
+    assert (values["workers"], values.get("quiet"), given["workers"].source, given["workers"].place) == wanted
+
+
+def test_stronger_file_layer_wins():
+    """Of two layers of a file the first holds, also where it says no."""
+    own = {"quiet": Entry(given=False, place="f: [cp] quiet"), "workers": Entry(given="9", place="f: [cp] workers")}
+    given = gather({}, {}, CONTEXT, verb="cp", files=(own, FILE))
+    assert values_of(given) == {"workers": 9}
+    assert given["quiet"].value is None
+
+
+def test_errors_name_the_place_in_the_file():
+    """What a file says is checked like a flag, and its place is named."""
+    bad = {"workers": Entry(given="many", place="f: [cp] workers")}
+    with pytest.raises(InvalidConfig, match=r"^f: \[cp\] workers: 'many' is not a whole number"):
+        gather({}, {}, CONTEXT, verb="cp", files=(bad,))
+    assert values_of(gather({"workers": "1"}, {}, CONTEXT, verb="cp", files=(bad,))) == {"workers": 1}
+
+
+def test_given_shows_no_value():
+    """A value may be a key, so `repr` names only where it comes from."""
+    (given,) = gather({"sse_c_key_file": "key"}, {}, CONTEXT, verb="cp").values()
+    assert repr(given) == "Given(--sse-c-key-file)"
+
+
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
         ({"quiet": True, "verbose": 1}, "--quiet and --verbose"),
         ({"no_verify": True, "require_verify": True}, "--no-verify and --require-verify"),
-        ({"sse": "AES256", "sse_c_key_file": "f"}, "--sse and --sse-c-key-file"),
+        ({"sse": "AES256", "sse_c_key_file": "key"}, "--sse and --sse-c-key-file"),
         ({"sse_kms_key_id": "id"}, "needs --sse aws:kms"),
         ({"sse_kms_key_id": "id", "sse": "AES256"}, "needs --sse aws:kms"),
         ({"force_path_style": True, "addressing_style": "virtual"}, "--force-path-style and --addressing-style"),
@@ -144,7 +213,7 @@ def test_errors_name_the_flag():
 
 def test_verbs_take_their_own_options():
     """An option that a verb does not take is not read from the environment for it."""
-    assert {option.name for option in options_of("version")} == {"json", "log-level"}
+    assert {option.name for option in options_of("version")} == {"json", "log-level", "config"}
     assert collect({}, {"ORBIT_PART_SIZE": "banana", "ORBIT_JSON": "1"}, CONTEXT, verb="version") == {"json": True}
 
 
@@ -177,3 +246,4 @@ def test_every_row_can_be_shown():
         assert option.help.endswith((".", "...", ").")), option.name
         assert isinstance(option.group, Group)
         assert option.verbs
+        assert option.verbs <= EVERY

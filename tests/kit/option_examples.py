@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from orbit_fast.core.guard import DeleteLimit
+from orbit_fast.core.guard import LimitKind
 from orbit_fast.core.settings import MIB
 from orbit_fast.core.values import Option
 
 KEY = b"k" * 32
 """What the key file of the examples holds."""
+
+RULES = (("+", "a*"), ("-", "b"))
+"""What the filter file of the examples says."""
+
+FILES = {"key": KEY, "rules": b"+ a*\n- b\n"}
+"""The files that the examples name."""
 
 NOW_NS = 10**18
 """When the examples are read."""
@@ -32,14 +40,22 @@ EXAMPLES = {
     "part_size": ("16", 16 * MIB),
     "processes": ("2", 2),
     "max_memory": ("64M", 64 * MIB),
+    "max_bandwidth": ("1.5Mbit", 187_500),
     "no_verify": (True, False),
     "require_verify": (True, True),
     "audit": (True, True),
     "checksum_algorithm": ("crc64nvme", "CRC64NVME"),
     "preserve_metadata": (True, True),
+    "durable": (True, True),
+    "resume": (False, False),
+    "file": ("f", "f"),
+    "fail_fast": (True, True),
+    "expires": ("24h", 86400),
+    "method": ("put", "PUT"),
     "recursive": (True, True),
     "include": (("a*", "b"), ("a*", "b")),
     "exclude": (("c",), ("c",)),
+    "filter_from": (("rules", "rules"), (*RULES, *RULES)),
     "newer_than": ("1s", NOW_NS - 10**9),
     "older_than": ("2s", NOW_NS - 2 * 10**9),
     "min_size": ("1K", 1024),
@@ -67,7 +83,34 @@ EXAMPLES = {
     "storage_class": ("GLACIER_IR", "GLACIER_IR"),
     "sse": ("aes256", "AES256"),
     "sse_kms_key_id": ("id", "id"),
-    "sse_c_key_file": ("f", KEY),
+    "sse_c_key_file": ("key", KEY),
+    "mode": ("Mirror", "mirror"),
+    "size_only": (True, True),
+    "checksum": (True, True),
+    "delete": (True, True),
+    "delete_excluded": (True, True),
+    "max_delete": ("20%", DeleteLimit(LimitKind.PERCENT, 20)),
+    "allow_empty_source": (True, True),
+    "all_versions": (True, True),
+    "etag": (True, True),
+    "show_storage_class": (True, True),
+    "show_fullpath": (True, True),
+    "group": (True, True),
+    "force": (True, True),
+    "read": (True, True),
+    "write": (True, True),
+    "abort": (True, True),
+    "query": ("SELECT *", "SELECT *"),
+    "output_format": ("JSON", "json"),
+    "delimiter": (r"\t", "\t"),
+    "use_header": ("use", "USE"),
+    "structure": ("document", "document"),
+    "compression": ("gzip", "GZIP"),
+    "days": ("7", 7),
+    "tier": ("bulk", "Bulk"),
+    "status": (True, True),
+    "range": ("bytes=5-", "5-"),
+    "expected_size": ("1M", MIB),
     "json": (True, True),
     "verbose": (2, 2),
     "quiet": (True, True),

@@ -1,0 +1,66 @@
+"""Options of ``sync``: what is compared, and what may be deleted."""
+
+from __future__ import annotations
+
+from orbit_fast.core.values import Option
+from orbit_fast.core.values import Shape
+from orbit_fast.core.values import choice
+from orbit_fast.core.values import delete_limit
+
+_SYNC = frozenset({"sync"})
+_MODES = ("copy", "update", "sync", "mirror")
+
+ROWS = (
+    Option(
+        name="mode",
+        path="sync.mode",
+        help="Copy everything, what is missing or newer, or what is missing or different; mirror deletes extras too.",
+        parse=choice(_MODES),
+        choices=_MODES,
+        verbs=_SYNC,
+    ),
+    Option(
+        name="size-only",
+        path="sync.size_only",
+        help="Only another size makes a difference, not a later time.",
+        shape=Shape.FLAG,
+        verbs=_SYNC,
+    ),
+    Option(
+        name="checksum",
+        path="sync.checksum",
+        help="Compare the content of pairs of one size, by stored checksums, instead of their times.",
+        shape=Shape.FLAG,
+        verbs=_SYNC,
+    ),
+    Option(
+        name="delete",
+        path="sync.delete",
+        help="When all is copied, delete what is only at the destination. Filters protect it there.",
+        shape=Shape.FLAG,
+        verbs=_SYNC,
+    ),
+    Option(
+        name="delete-excluded",
+        path="sync.delete_excluded",
+        help="Delete at the destination what the filters leave out, too.",
+        shape=Shape.FLAG,
+        verbs=_SYNC,
+    ),
+    Option(
+        name="max-delete",
+        path="sync.max_delete",
+        help="Delete nothing where it would be more than this.",
+        parse=delete_limit,
+        metavar="N|N%|unlimited",
+        default_text="100, or half of the destination",
+        verbs=_SYNC,
+    ),
+    Option(
+        name="allow-empty-source",
+        path="sync.allow_empty_source",
+        help="A source that holds nothing is meant so.",
+        shape=Shape.FLAG,
+        verbs=_SYNC,
+    ),
+)
