@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from orbit_fast.core.decode_errors import error_of
 from orbit_fast.core.decode_errors import error_of_code
 from orbit_fast.core.decode_errors import hidden_failure
@@ -25,17 +27,21 @@ from orbit_fast.core.decode_facts import object_facts
 from orbit_fast.core.decode_facts import parse_content_length
 from orbit_fast.core.decode_facts import parse_content_range
 from orbit_fast.core.decode_facts import unquoted
+from orbit_fast.core.decode_fields import checksum_in
 from orbit_fast.core.decode_listing import ListedPart
 from orbit_fast.core.decode_listing import Listing
 from orbit_fast.core.decode_listing import PartsPage
 from orbit_fast.core.decode_listing import UnfinishedUpload
 from orbit_fast.core.decode_listing import UploadsPage
 from orbit_fast.core.decode_listing import check_page
-from orbit_fast.core.decode_listing import checksum_in
 from orbit_fast.core.decode_listing import list_multipart_uploads
 from orbit_fast.core.decode_listing import list_objects_v1
 from orbit_fast.core.decode_listing import list_objects_v2
 from orbit_fast.core.decode_listing import list_parts
+from orbit_fast.core.decode_versions import ListedVersion
+from orbit_fast.core.decode_versions import VersionsPage
+from orbit_fast.core.decode_versions import check_versions
+from orbit_fast.core.decode_versions import list_object_versions
 from orbit_fast.core.errors import BadReply
 from orbit_fast.core.errors import NotS3
 from orbit_fast.core.errors import S3Error
@@ -51,14 +57,17 @@ __all__ = [
     "Deleted",
     "DeletedKey",
     "ListedPart",
+    "ListedVersion",
     "Listing",
     "PartsPage",
     "UnfinishedUpload",
     "Uploaded",
     "UploadedPart",
     "UploadsPage",
+    "VersionsPage",
     "abort_multipart_upload",
     "check_page",
+    "check_versions",
     "checksum_of_headers",
     "complete_multipart_upload",
     "copy_object",
@@ -75,6 +84,7 @@ __all__ = [
     "http_date_ns",
     "iso_time_ns",
     "list_multipart_uploads",
+    "list_object_versions",
     "list_objects_v1",
     "list_objects_v2",
     "list_parts",
@@ -149,8 +159,7 @@ class Deleted:
     is_delete_marker: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeletedKey:
+class DeletedKey(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one key of a DeleteObjects.
 
     Attributes:
@@ -401,19 +410,24 @@ def delete_objects(
         BadReply: it is no whole answer, or names a key that was not asked.
     """
     root = success_document(reply, "DeleteObjects", "DeleteResult")
-    told = {(key, version_id): _unanswered(key, version_id, quiet=quiet) for key, version_id in keys}
+    asked = set(keys) if root.children else set()
+    told: dict[tuple[str, str], DeletedKey] = {}
     for item in root.children:
         if item.name not in {"Deleted", "Error"}:
             continue
-        name = (item.text_of("Key"), item.text_of("VersionId"))
-        if name not in told:
+        key, version_id = item.text_of("Key"), item.text_of("VersionId")
+        # A service may say which version it was although none was asked for.
+        name = (key, version_id) if (key, version_id) in asked else (key, "")
+        if name not in asked:
             raise BadReply("DeleteObjects: the service answered about a key that was not asked")
         told[name] = _told_key(item, name, bucket)
-    return tuple(told[name] for name in keys)
+    if quiet and not told:
+        return tuple([DeletedKey(key=key, version_id=version_id) for key, version_id in keys])
+    return tuple([told.get(name) or _unanswered(*name, quiet=quiet) for name in keys])
 
 
 def _unanswered(key: str, version_id: str, *, quiet: bool) -> DeletedKey:
-    """A key before the answer is read: in quiet mode silence means that it is gone."""
+    """A key that the answer does not name: in quiet mode silence means that it is gone."""
     failure = None if quiet else BadReply("DeleteObjects: the service did not say what became of this key")
     return DeletedKey(key=key, version_id=version_id, failure=failure)
 

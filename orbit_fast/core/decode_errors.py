@@ -6,6 +6,7 @@ decoders of `decode` raise those, and `hidden_failure` finds them for whoever de
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -17,12 +18,17 @@ from orbit_fast.core.errors import Authentication
 from orbit_fast.core.errors import BadDigest
 from orbit_fast.core.errors import BadReply
 from orbit_fast.core.errors import BucketNotFound
+from orbit_fast.core.errors import ChecksumMismatch
 from orbit_fast.core.errors import ClockSkew
+from orbit_fast.core.errors import ConnectFailed
 from orbit_fast.core.errors import ExpiredCredentials
 from orbit_fast.core.errors import HeaderRefused
+from orbit_fast.core.errors import IntegrityError
 from orbit_fast.core.errors import InvalidBucketName
+from orbit_fast.core.errors import InvalidConfig
 from orbit_fast.core.errors import InvalidKey
 from orbit_fast.core.errors import InvalidRange
+from orbit_fast.core.errors import NameConflict
 from orbit_fast.core.errors import Network
 from orbit_fast.core.errors import NotFound
 from orbit_fast.core.errors import NotS3
@@ -74,6 +80,23 @@ _CODES: Final[dict[type[S3Error], str]] = {
     Timeout: "RequestTimeout RequestTimeoutException",
     Network: "IncompleteBody",
 }
+_CLASS_OF_OUR_CODE: Final[dict[str, type[S3Error]]] = {
+    "E_DENIED": Authentication,
+    "E_EMPTY_SOURCE": InvalidConfig,
+    "E_ETAG_MISMATCH": ChecksumMismatch,
+    "E_HTTP": BadReply,
+    "E_HTTP_LIMIT": BadReply,
+    "E_LIST_LOOP": BadReply,
+    "E_MAX_DELETE": InvalidConfig,
+    "E_NAME_COLLISION": NameConflict,
+    "E_OBJECT_CHANGING": IntegrityError,
+    "E_SAME_OBJECT": NameConflict,
+    "E_SHORT_BODY": Network,
+    "E_STALLED": Timeout,
+    "E_TLS": ConnectFailed,
+}
+"""Codes of ours that classes have beside their default."""
+_MISMATCH: Final = re.compile(r"checksum mismatch for (.*): expected (\S*), got (\S*)", re.DOTALL)
 _CLASS_OF_CODE: Final = {code: kind for kind, codes in _CODES.items() for code in codes.split()}
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _CLASS_OF_STATUS: Final[dict[int, type[S3Error]]] = {
@@ -170,6 +193,52 @@ def error_of_code(code: str, message: str, *, bucket: str, key: str) -> S3Error:
         return NotFound(bucket, key, code=code)
     clean = _clean(message)[:_MAX_MESSAGE]
     return kind(f"{_clean(code)[:_MAX_CODE]}: {clean} ({_place(bucket, key)})", code=_clean(code)[:_MAX_CODE])
+
+
+def error_told(message: str, code: str, *, status: int, request_id: str, place: str) -> S3Error:
+    """The error that another process has told of: of the class that it had there, as far as its code says.
+
+    Args:
+        message: one line.
+        code: S3's, or one of ours.
+        status: HTTP status, or 0.
+        request_id: the service's, or ``''``.
+        place: ``s3://bucket/key`` of the object it is about, or ``''``.
+    """
+    kind = _class_told(code, status)
+    error: S3Error
+    if issubclass(kind, NotFound):
+        bucket, _, key = place.removeprefix("s3://").partition("/")
+        error = NotFound(bucket, key, code=code, status=status or 404, request_id=request_id)
+    elif issubclass(kind, IntegrityError) and (said := _MISMATCH.search(message)):
+        error = ChecksumMismatch(*said.groups(), code=code)
+    elif issubclass(kind, ChecksumMismatch):
+        error = IntegrityError(message, code=code)
+    else:
+        error = kind(message, code=code, status=status, request_id=request_id)
+    error.message = message
+    error.args = (message,)
+    return error
+
+
+def _class_told(code: str, status: int) -> type[S3Error]:
+    known = _CLASS_OF_CODE.get(code) or _CLASS_OF_OUR_CODE.get(code) or _own_classes().get(code)
+    if known is not None:
+        return known
+    return S3Error if code.startswith("E_") else _CLASS_OF_STATUS.get(status, ServerFault if status >= 500 else Service)
+
+
+@functools.cache
+def _own_classes() -> Mapping[str, type[S3Error]]:
+    """Every class of error by the code that it has by default; of two with the same, the one nearer to the root."""
+    classes: dict[str, type[S3Error]] = {}
+    generation: list[type[S3Error]] = [S3Error]
+    while generation:
+        for kind in generation:
+            if kind.__module__ == S3Error.__module__:
+                classes.setdefault(kind.default_code, kind)
+        generation = [child for kind in generation for child in kind.__subclasses__()]
+    return classes
 
 
 def success_document(reply: Reply, operation: str, root: str, *, also: str = "") -> Element:

@@ -15,20 +15,23 @@ import re
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
-from urllib.parse import unquote_to_bytes
 
 from orbit_fast.core.decode_errors import success_document
-from orbit_fast.core.decode_facts import CHECKSUM_PREFERENCE
-from orbit_fast.core.decode_facts import iso_time_ns
 from orbit_fast.core.decode_facts import unquoted
+from orbit_fast.core.decode_fields import NUMBER
+from orbit_fast.core.decode_fields import bad_listing
+from orbit_fast.core.decode_fields import checksum_in
+from orbit_fast.core.decode_fields import decoded_key
+from orbit_fast.core.decode_fields import number
+from orbit_fast.core.decode_fields import required
+from orbit_fast.core.decode_fields import says_truncated
+from orbit_fast.core.decode_fields import time_ns
 from orbit_fast.core.errors import BadReply
 from orbit_fast.core.limits import MAX_PAGE_BYTES
 from orbit_fast.core.model import Checksum
 from orbit_fast.core.model import Entry
 from orbit_fast.core.model import Reply
 from orbit_fast.core.xml import Element
-
-BAD_LISTING: Final = "E_BAD_LISTING"
 
 _HEAD = re.compile(
     rb"(?:<\?xml[ A-Za-z0-9=\"'._-]*\?>\s*)?<ListBucketResult(?: xmlns=\"[^\"<&]*\")?>"
@@ -45,7 +48,6 @@ _ENTRY = re.compile(
     rb"<Size>([0-9]{1,18})</Size>"
     rb"(?:" + _OWNER + rb")?(?:<StorageClass>([A-Z0-9_-]*)</StorageClass>)?(?:" + _OWNER + rb")?</Contents>"
 )
-_NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,10 +162,10 @@ def check_page(
         raise BadReply("the service hands out the same page for ever", code="E_LIST_LOOP")
     count = listing.key_count
     if count >= 0 and count not in {len(listing.entries), len(listing.entries) + len(listing.prefixes)}:
-        raise _bad(f"it says {count} keys and lists {len(listing.entries)}")
+        raise bad_listing(f"it says {count} keys and lists {len(listing.entries)}")
     for name in (*listing.prefixes, *(entry.key for entry in listing.entries)):
         if not name.startswith(prefix):
-            raise _bad(f"{name!r} is not under the prefix {prefix!r}")
+            raise bad_listing(f"{name!r} is not under the prefix {prefix!r}")
     if is_ordered:
         _check_order([entry.key for entry in listing.entries], after)
         _check_order(listing.prefixes, "")
@@ -173,7 +175,7 @@ def _check_order(names: list[str] | tuple[str, ...], after: str) -> None:
     """Strictly increasing, in code-point order, which is the order of UTF-8 bytes."""
     for name in names:
         if name <= after:
-            raise _bad(f"{name!r} comes after {after!r}")
+            raise bad_listing(f"{name!r} comes after {after!r}")
         after = name
 
 
@@ -190,7 +192,7 @@ class _Page:
 
     def text(self, text: str) -> str:
         """A key or prefix as it is: percent-decoded only where the service says that it encoded."""
-        return _decoded(text) if self.is_encoded else text
+        return decoded_key(text) if self.is_encoded else text
 
     def listing(self, next_token: str) -> Listing:
         """The finished page.
@@ -198,16 +200,16 @@ class _Page:
         Raises:
             BadReply: it does not say whether more follows, or how to go on.
         """
-        is_truncated = _is_truncated(self.root)
+        is_truncated = says_truncated(self.root)
         if is_truncated and not next_token:
-            raise _bad("it is truncated and does not say how to go on")
+            raise bad_listing("it is truncated and does not say how to go on")
         count = self.root.text_of("KeyCount")
         return Listing(
             entries=self.entries,
             prefixes=self.prefixes,
             is_truncated=is_truncated,
             next_token=next_token if is_truncated else "",
-            key_count=int(count) if _NUMBER.fullmatch(count) else -1,
+            key_count=int(count) if NUMBER.fullmatch(count) else -1,
         )
 
 
@@ -224,7 +226,7 @@ def _page(reply: Reply, operation: str) -> _Page:
     else:
         page.entries = tuple(_entry(page, item) for item in page.root.children if item.name == "Contents")
     page.prefixes = tuple(
-        _required(page.text(item.text_of("Prefix")), "a common prefix")
+        required(page.text(item.text_of("Prefix")), "a common prefix")
         for item in page.root.children
         if item.name == "CommonPrefixes"
     )
@@ -261,10 +263,10 @@ def _fast_entries(page: _Page, fields: list[tuple[bytes, ...]]) -> tuple[Entry, 
     for key_bytes, minute, second, milli, etag, size, storage_class in fields:
         key = key_bytes.decode("ascii")
         if is_encoded and (b"%" in key_bytes or b"+" in key_bytes):
-            key = _decoded(key)
+            key = decoded_key(key)
         start = minutes.get(minute)
         if start is None:
-            start = minutes[minute] = _time_ns(f"{minute.decode('ascii')}00Z")
+            start = minutes[minute] = time_ns(f"{minute.decode('ascii')}00Z")
         mtime_ns = start + int(second) * 1_000_000_000 + (int(milli) * 1_000_000 if milli else 0)
         name = classes.get(storage_class)
         if name is None:
@@ -276,9 +278,9 @@ def _fast_entries(page: _Page, fields: list[tuple[bytes, ...]]) -> tuple[Entry, 
 def _entry(page: _Page, item: Element) -> Entry:
     """One ``<Contents>``, by its elements."""
     return Entry(
-        key=_required(page.text(item.text_of("Key")), "an object's key"),
-        size=_number(item.text_of("Size"), "an object's size"),
-        mtime_ns=_time_ns(item.text_of("LastModified")),
+        key=required(page.text(item.text_of("Key")), "an object's key"),
+        size=number(item.text_of("Size"), "an object's size"),
+        mtime_ns=time_ns(item.text_of("LastModified")),
         etag=unquoted(item.text_of("ETag")),
         storage_class=item.text_of("StorageClass"),
     )
@@ -298,12 +300,12 @@ def list_parts(reply: Reply) -> PartsPage:
     kind = root.text_of("ChecksumType")
     parts = tuple(_listed_part(item, kind) for item in root.children if item.name == "Part")
     if any(part.number >= following.number for part, following in pairwise(parts)):
-        raise _bad("its parts are out of order")
+        raise bad_listing("its parts are out of order")
     marker = 0
-    if _is_truncated(root):
-        marker = _number(root.text_of("NextPartNumberMarker"), "the next part number")
+    if says_truncated(root):
+        marker = number(root.text_of("NextPartNumberMarker"), "the next part number")
         if not parts or marker < parts[-1].number:
-            raise _bad("it is truncated and does not say how to go on")
+            raise bad_listing("it is truncated and does not say how to go on")
     return PartsPage(parts=parts, next_marker=marker)
 
 
@@ -313,10 +315,10 @@ def _listed_part(item: Element, kind: str) -> ListedPart:
         checksum = Checksum(checksum.algorithm, checksum.value, kind)
     modified = item.text_of("LastModified")
     return ListedPart(
-        number=_number(item.text_of("PartNumber"), "a part's number"),
-        size=_number(item.text_of("Size"), "a part's size"),
-        etag=_required(unquoted(item.text_of("ETag")), "a part's ETag"),
-        mtime_ns=_time_ns(modified) if modified else 0,
+        number=number(item.text_of("PartNumber"), "a part's number"),
+        size=number(item.text_of("Size"), "a part's size"),
+        etag=required(unquoted(item.text_of("ETag")), "a part's ETag"),
+        mtime_ns=time_ns(modified) if modified else 0,
         checksum=checksum,
     )
 
@@ -331,70 +333,23 @@ def list_multipart_uploads(reply: Reply) -> UploadsPage:
     root = success_document(reply, "ListMultipartUploads", "ListMultipartUploadsResult")
     page = _Page(root)
     uploads = tuple(_upload(page, item) for item in root.children if item.name == "Upload")
-    if not _is_truncated(root):
+    is_silent = (
+        root.child("IsTruncated") is None and root.child("NextKeyMarker") is None
+    )  # so rclone ends its only page
+    if is_silent or not says_truncated(root):
         return UploadsPage(uploads=uploads)
     key_marker = page.text(root.text_of("NextKeyMarker"))
     return UploadsPage(
         uploads=uploads,
-        next_key_marker=_required(key_marker, "the next key"),
+        next_key_marker=required(key_marker, "the next key"),
         next_upload_id_marker=root.text_of("NextUploadIdMarker"),
     )
 
 
 def _upload(page: _Page, item: Element) -> UnfinishedUpload:
     return UnfinishedUpload(
-        key=_required(page.text(item.text_of("Key")), "an upload's key"),
-        upload_id=_required(item.text_of("UploadId"), "an upload's id"),
-        initiated_ns=_time_ns(item.text_of("Initiated")),
+        key=required(page.text(item.text_of("Key")), "an upload's key"),
+        upload_id=required(item.text_of("UploadId"), "an upload's id"),
+        initiated_ns=time_ns(item.text_of("Initiated")),
         storage_class=item.text_of("StorageClass"),
     )
-
-
-# --- fields --------------------------------------------------------------------------------------------------------
-
-
-def checksum_in(item: Element) -> Checksum | None:
-    """The preferred checksum among the ``Checksum…`` children of an element, or None."""
-    for algorithm in CHECKSUM_PREFERENCE:
-        value = item.text_of(f"Checksum{algorithm}")
-        if value:
-            return Checksum(algorithm, value)
-    return None
-
-
-def _bad(why: str) -> BadReply:
-    return BadReply(f"the service sent a listing that cannot be right: {why}", code=BAD_LISTING)
-
-
-def _required(text: str, what: str) -> str:
-    if not text:
-        raise _bad(f"{what} is missing")
-    return text
-
-
-def _number(text: str, what: str) -> int:
-    if _NUMBER.fullmatch(text) is None:
-        raise _bad(f"{what} is {text[:64]!r}")
-    return int(text)
-
-
-def _time_ns(text: str) -> int:
-    try:
-        return iso_time_ns(text)
-    except ValueError as error:
-        raise _bad(str(error)) from None
-
-
-def _is_truncated(root: Element) -> bool:
-    text = root.text_of("IsTruncated").lower()
-    if text not in {"true", "false"}:
-        raise _bad("it does not say whether more follows")
-    return text == "true"
-
-
-def _decoded(text: str) -> str:
-    """Undo ``encoding-type=url``: percent-encoded UTF-8, ``+`` for a space."""
-    try:
-        return unquote_to_bytes(text.replace("+", " ")).decode("utf-8")
-    except UnicodeDecodeError:
-        raise _bad(f"the key {text[:100]!r} is not UTF-8") from None

@@ -20,12 +20,14 @@ from orbit_fast.core.encode_headers import quoted
 from orbit_fast.core.encode_headers import sse_c_headers
 from orbit_fast.core.encode_headers import tagging
 from orbit_fast.core.limits import MAX_DELETE_KEYS
+from orbit_fast.core.limits import MAX_PAGE_BUCKETS
 from orbit_fast.core.limits import MAX_PAGE_KEYS
 from orbit_fast.core.limits import MAX_PARTS
 from orbit_fast.core.messages import PartFact
 from orbit_fast.core.model import Checksum
 from orbit_fast.core.model import Request
 from orbit_fast.core.xml import escape
+from orbit_fast.core.xml import is_plain
 
 __all__ = [
     "ONLY_IF_ABSENT",
@@ -36,13 +38,16 @@ __all__ = [
     "copy_object",
     "create_bucket",
     "create_multipart_upload",
+    "delete_bucket",
     "delete_object",
     "delete_objects",
     "get_object",
     "get_object_tagging",
     "head_bucket",
     "head_object",
+    "list_buckets",
     "list_multipart_uploads",
+    "list_object_versions",
     "list_objects_v1",
     "list_objects_v2",
     "list_parts",
@@ -142,9 +147,11 @@ def delete_objects(keys: Sequence[tuple[str, str]], *, quiet: bool = True, use_m
     """
     assert 0 < len(keys) <= MAX_DELETE_KEYS, f"{len(keys)} keys in one DeleteObjects"
     parts = [f'<Delete xmlns="{XMLNS}">']
+    if not is_plain("".join([key + version_id for key, version_id in keys])):
+        keys = [(escape(key), escape(version_id)) for key, version_id in keys]
     for key, version_id in keys:
-        version = f"<VersionId>{escape(version_id)}</VersionId>" if version_id else ""
-        parts.append(f"<Object><Key>{escape(key)}</Key>{version}</Object>")
+        version = f"<VersionId>{version_id}</VersionId>" if version_id else ""
+        parts.append(f"<Object><Key>{key}</Key>{version}</Object>")
     if quiet:
         parts.append("<Quiet>true</Quiet>")
     parts.append("</Delete>")
@@ -323,12 +330,31 @@ def list_objects_v1(
     return Request(operation="ListObjects", method="GET", query=fixed + query)
 
 
-def list_parts(key: str, *, upload_id: str, marker: int = 0) -> Request:
+def list_object_versions(
+    *,
+    prefix: str,
+    delimiter: str = "",
+    key_marker: str = "",
+    version_id_marker: str = "",
+    max_keys: int = MAX_PAGE_KEYS,
+) -> Request:
+    """One page of all versions and delete markers, behind that version of that key."""
+    query = _present(
+        ("prefix", prefix),
+        ("delimiter", delimiter),
+        ("key-marker", key_marker),
+        ("version-id-marker", version_id_marker),
+    )
+    fixed = (("versions", ""), ("encoding-type", "url"), ("max-keys", str(max_keys)))
+    return Request(operation="ListObjectVersions", method="GET", query=fixed + query)
+
+
+def list_parts(key: str, *, upload_id: str, marker: int = 0, headers: Headers = ()) -> Request:
     """One page of an upload's landed parts, those after part number `marker`."""
     query: Query = (("uploadId", upload_id),)
     if marker:
         query += (("part-number-marker", str(marker)),)
-    return Request(operation="ListParts", method="GET", key=key, query=query)
+    return Request(operation="ListParts", method="GET", key=key, query=query, headers=headers)
 
 
 def list_multipart_uploads(*, prefix: str = "", key_marker: str = "", upload_id_marker: str = "") -> Request:
@@ -353,6 +379,17 @@ def create_bucket(*, region: str = "") -> Request:
         location = f"<LocationConstraint>{escape(region)}</LocationConstraint>"
         body = f'<CreateBucketConfiguration xmlns="{XMLNS}">{location}</CreateBucketConfiguration>'
     return Request(operation="CreateBucket", method="PUT", body=body.encode())
+
+
+def delete_bucket() -> Request:
+    """Remove the bucket, which must be empty."""
+    return Request(operation="DeleteBucket", method="DELETE")
+
+
+def list_buckets(*, token: str = "", max_buckets: int = MAX_PAGE_BUCKETS) -> Request:
+    """One page of the caller's buckets; asked of a site without a bucket."""
+    query = (("max-buckets", str(max_buckets)), *_present(("continuation-token", token)))
+    return Request(operation="ListBuckets", method="GET", query=query)
 
 
 # --- small parts of requests ---------------------------------------------------------------------------------------

@@ -26,13 +26,9 @@ from orbit_fast.core.messages import Item
 from orbit_fast.core.messages import Verified
 from orbit_fast.core.model import Checksum
 from orbit_fast.core.settings import JobSettings
-from orbit_fast.core.units import format_duration
-from orbit_fast.core.units import format_rate
-from orbit_fast.core.units import format_size
 from orbit_fast.core.visible import Name
 from orbit_fast.core.visible import clean
 from orbit_fast.core.visible import lossy
-from orbit_fast.core.visible import printable
 
 Pair = tuple[Name, Name]
 """Source and destination of one object; ``''`` where there is none."""
@@ -49,10 +45,6 @@ class SkipReason(enum.StrEnum):
     SYMLINK = "symlink"
     SPECIAL = "special"
     VANISHED = "vanished"
-
-
-_WISHED = frozenset({SkipReason.EXISTS, SkipReason.SAME_SIZE, SkipReason.NOT_NEWER, SkipReason.IDENTICAL})
-"""Skips that the user asked for: no line of text unless ``-v``. The others leave something undone and are warned of."""
 
 
 class Landed(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +86,7 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
         files_skipped: objects left as they are.
         files_failed: objects that failed.
         files_deleted: objects deleted.
+        files_found: objects that were looked at, nothing else; told in the statistics only.
         bytes_copied: bytes of the objects done.
         duration_s: seconds.
         retries: requests that had to be sent again.
@@ -107,6 +100,7 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     files_skipped: int = 0
     files_failed: int = 0
     files_deleted: int = 0
+    files_found: int = 0
     bytes_copied: int = 0
     duration_s: float = 0.0
     retries: int = 0
@@ -139,8 +133,11 @@ class Renderer(Protocol):
     def planned(self, pair: Pair, size: int | None = None) -> Lines:
         """Dry run: the object would have been copied."""
 
-    def failed(self, pair: Pair, failure: Failure, attempts: int = 0) -> Lines:
-        """The object, or with an empty pair the whole command, failed after `attempts` tries (0: not counted)."""
+    def failed(self, pair: Pair, failure: Failure, attempts: int = 0, *, line: int = 0) -> Lines:
+        """The object, or with an empty pair the whole command, failed after `attempts` tries (0: not counted).
+
+        `line` is where ``run`` read the command, counted from 1, or 0.
+        """
 
     def progress(self, snapshot: Snapshot) -> Lines:
         """How far the job is. The caller keeps to one a second."""
@@ -159,7 +156,12 @@ def new_renderer(settings: JobSettings, *, operation: str, process: int | None =
     """
     if settings.output.json:
         return JsonRenderer(settings, operation=operation, process=process)
+    from orbit_fast.core.event_text import TextRenderer  # noqa: PLC0415 - it is made of what stands here
+
     return TextRenderer(settings, operation=operation)
+
+
+_FROM_PATH = frozenset({Direction.UPLOAD, Direction.PIPE})
 
 
 def pair_of(item: Item, buckets: Sequence[str]) -> Pair:
@@ -170,7 +172,7 @@ def pair_of(item: Item, buckets: Sequence[str]) -> Pair:
         buckets: bucket of each site, by the site's number.
     """
     here = f"s3://{buckets[item.site]}/{item.key}"
-    if item.direction is Direction.UPLOAD:
+    if item.direction in _FROM_PATH:
         return item.path, here
     if item.direction is Direction.DOWNLOAD:
         return here, item.path
@@ -223,6 +225,7 @@ class _FailureEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     request_id: str = ""
     retryable: bool
     attempts: int = 0
+    line: int = 0
     process: int | None = None
 
 
@@ -254,16 +257,25 @@ class _SummaryEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _encode = msgspec.json.Encoder().encode
+_encode_lines = msgspec.json.Encoder().encode_lines
 _DRIVING = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xe2\x80[\xa8-\xae]|\xe2\x81[\xa6-\xa9]")
 """What JSON allows in strings and a terminal obeys, or draws in another order: C1, DEL, directions, line separators."""
 
 
-def _line(event: msgspec.Struct) -> bytes:
+def event_line(event: msgspec.Struct | dict[str, object]) -> bytes:
     """The event as a line that means the same everywhere and that a terminal only shows."""
     line: bytes = _encode(event) + b"\n"
     if line.isascii() and b"\x7f" not in line:
         return line
     return _DRIVING.sub(lambda match: b"\\u%04x" % ord(match.group().decode()), line)
+
+
+def event_lines(events: Sequence[msgspec.Struct]) -> bytes:
+    """As `event_line`, for many."""
+    lines: bytes = _encode_lines(events)
+    if lines.isascii() and b"\x7f" not in lines:
+        return lines
+    return _DRIVING.sub(lambda match: b"\\u%04x" % ord(match.group().decode()), lines)
 
 
 class JsonRenderer:
@@ -306,7 +318,7 @@ class JsonRenderer:
             duration_ms=landed.duration_ms,
             process=self._process,
         )
-        return Lines(_line(event))
+        return Lines(event_line(event))
 
     def skipped(self, pair: Pair, reason: str, size: int | None = None) -> Lines:
         """An event with ``skipped: true``; ``identical`` only when verbose."""
@@ -318,7 +330,7 @@ class JsonRenderer:
         """An event with ``dry_run: true``."""
         return self._object(pair, size=size, dry_run=True)
 
-    def failed(self, pair: Pair, failure: Failure, attempts: int = 0) -> Lines:
+    def failed(self, pair: Pair, failure: Failure, attempts: int = 0, *, line: int = 0) -> Lines:
         """An event with ``success: false``; on stdout like any other."""
         source, source_b64 = lossy(pair[0])
         destination, destination_b64 = lossy(pair[1])
@@ -335,9 +347,10 @@ class JsonRenderer:
             request_id=failure.request_id,
             retryable=failure.retryable,
             attempts=attempts,
+            line=line,
             process=self._process,
         )
-        return Lines(_line(event))
+        return Lines(event_line(event))
 
     def progress(self, snapshot: Snapshot) -> Lines:
         """A progress event where ``--progress`` asked for it."""
@@ -353,7 +366,7 @@ class JsonRenderer:
             rate_bps=int(snapshot.rate_bps),
             eta_secs=None if eta_s is None else round(eta_s),
         )
-        return Lines(_line(event))
+        return Lines(event_line(event))
 
     def summary(self, totals: Totals) -> Lines:
         """The summary event; the statistics, being text, go to stderr."""
@@ -373,10 +386,14 @@ class JsonRenderer:
             exit_code=totals.exit_code,
             interrupted=totals.interrupted,
         )
-        return Lines(
-            _line(event),
-            statistics(totals, is_human=self._is_human) if self._shows_statistics else b"",
-        )
+        return Lines(event_line(event), self._statistics(totals))
+
+    def _statistics(self, totals: Totals) -> bytes:
+        if not self._shows_statistics:
+            return b""
+        from orbit_fast.core.event_text import statistics  # noqa: PLC0415 - as in new_renderer
+
+        return statistics(totals, is_human=self._is_human)
 
     def _object(
         self, pair: Pair, *, size: int | None, reason: str = "", skipped: bool = False, dry_run: bool = False
@@ -396,92 +413,4 @@ class JsonRenderer:
             size=size,
             process=self._process,
         )
-        return Lines(_line(event))
-
-
-# --- text ----------------------------------------------------------------------------------------------------------
-
-
-class TextRenderer:
-    """Text: what was done on stdout, what went wrong on stderr."""
-
-    def __init__(self, settings: JobSettings, *, operation: str) -> None:
-        output = settings.output
-        self._operation = operation
-        self._is_quiet = output.quiet
-        self._is_verbose = output.verbose > 0
-        self._shows_statistics = output.stat
-        self._is_human = output.human_readable
-        self._ignores_glacier = settings.selection.ignore_glacier_warnings
-
-    def done(self, pair: Pair, landed: Landed) -> Lines:  # noqa: ARG002  the protocol's arguments
-        """``cp SRC DST``."""
-        if self._is_quiet:
-            return Lines()
-        source, destination = pair
-        try:  # nearly all names: 0.5 us less a line
-            line = (
-                f"{self._operation} {source if isinstance(source, str) else source.decode('ascii')} "
-                f"{destination if isinstance(destination, str) else destination.decode('ascii')}"
-            )
-            if line.isprintable():
-                return Lines(f"{line}\n".encode("ascii"))
-        except UnicodeError:
-            pass
-        return Lines(f"{self._operation} {printable(source)} {printable(destination)}\n".encode())
-
-    def skipped(self, pair: Pair, reason: str, size: int | None = None) -> Lines:  # noqa: ARG002  as above
-        """``WARNING …`` where something is left undone; ``skip …`` where the user wished it and is verbose."""
-        what = self._what(pair)
-        is_wished = reason in _WISHED or (reason == SkipReason.GLACIER and self._ignores_glacier)
-        if not is_wished:
-            return Lines(err=f'WARNING "{what}": skipped: {reason}\n'.encode())
-        if self._is_verbose and not self._is_quiet:
-            return Lines(f"skip {what}: {reason}\n".encode())
-        return Lines()
-
-    def planned(self, pair: Pair, size: int | None = None) -> Lines:  # noqa: ARG002  as above
-        """``(dry run) cp SRC DST``."""
-        return Lines(f"(dry run) {self._what(pair)}\n".encode())
-
-    def failed(self, pair: Pair, failure: Failure, attempts: int = 0) -> Lines:  # noqa: ARG002  as above
-        """``ERROR "cp SRC DST": Code: message``."""
-        message = printable(clean(failure.message))
-        if not message.startswith(f"{failure.code}:"):
-            message = f"{failure.code}: {message}"
-        return Lines(err=f'ERROR "{self._what(pair)}": {message}\n'.encode())
-
-    def progress(self, snapshot: Snapshot) -> Lines:  # noqa: ARG002  as above
-        """Nothing: people see the display."""
-        return Lines()
-
-    def summary(self, totals: Totals) -> Lines:
-        """The statistics where they were asked for, and what an interrupted job had finished."""
-        out = statistics(totals, is_human=self._is_human) if self._shows_statistics else b""
-        if not totals.interrupted:
-            return Lines(out)
-        finished = f"{totals.files_copied} copied, {totals.files_skipped} skipped, {totals.files_failed} failed"
-        return Lines(out, f'ERROR "{totals.command}": interrupted: {finished}\n'.encode())
-
-    def _what(self, pair: Pair) -> str:
-        return " ".join([self._operation, *(printable(name) for name in pair if name)])
-
-
-_OPERATIONS = {"cp": "Copy"}
-
-
-def statistics(totals: Totals, *, is_human: bool) -> bytes:
-    """The block of ``--stat``, sizes in bytes or, for people, in IEC units."""
-    total = totals.files_copied + totals.files_skipped + totals.files_failed + totals.files_deleted
-    rows = [
-        ("Operation", _OPERATIONS.get(totals.command, totals.command.capitalize())),
-        ("Total files", str(total)),
-        ("Succeeded", str(totals.files_copied + totals.files_deleted)),
-        ("Skipped", str(totals.files_skipped) if totals.files_skipped else ""),
-        ("Failed", str(totals.files_failed)),
-        ("Total size", format_size(totals.bytes_copied, is_human)),
-        ("Elapsed", format_duration(totals.duration_s)),
-        ("Throughput", format_rate(totals.throughput_bps, is_human)),
-    ]
-    lines = ["  Execution Statistics", *(f"  - {name}: {value}" for name, value in rows if value)]
-    return ("\n".join(lines) + "\n").encode()
+        return Lines(event_line(event))

@@ -36,19 +36,25 @@ class Limits:
 
 @dataclass(slots=True)
 class Hands:
-    """One worker's: whole items, parts (item and part number), steps of shared transfers, pages and stats."""
+    """One worker's: whole items, parts (item and part number), steps of shared transfers, pages and stats, tasks."""
 
     items: dict[int, Item] = field(default_factory=dict)
     parts: set[tuple[int, int]] = field(default_factory=set)
     steps: set[int] = field(default_factory=set)
     asks: set[int] = field(default_factory=set)
+    tasks: set[int] = field(default_factory=set)
     is_alone: bool = False
     """It has one whole item and gets no other: see `Losses.is_suspect`."""
 
     @property
+    def count(self) -> int:
+        """Whole items and tasks."""
+        return len(self.items) + len(self.tasks)
+
+    @property
     def load(self) -> int:
         """How busy it is, roughly: a part or a step weighs more than a small item."""
-        return len(self.items) + 4 * (len(self.parts) + len(self.steps)) + len(self.asks)
+        return len(self.items) + 4 * (len(self.parts) + len(self.steps)) + len(self.asks) + len(self.tasks)
 
 
 class Crowd(dict[int, Hands]):
@@ -64,7 +70,7 @@ class Crowd(dict[int, Hands]):
 
     def fewest_items(self) -> int:
         """The worker with the fewest whole items; one that must be left alone comes last."""
-        return min(self, key=lambda number: (self[number].is_alone, len(self[number].items), number))
+        return min(self, key=lambda number: (self[number].is_alone, self[number].count, number))
 
 
 class Losses:

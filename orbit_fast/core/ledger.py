@@ -9,7 +9,8 @@ What it promises
 * every added item ends in exactly one `Outcome`, or is dropped by `stop`;
 * work of a lost worker is dealt again, at most `MAX_LOSSES` times an item, then the item fails; before that, an item
   has had a worker to itself, so that none fails for the company it was in;
-* a shared transfer that began is either finished or abandoned, also after `stop`;
+* a shared transfer that began is either finished or abandoned, also after `stop` (where a later job cannot go on with
+  it);
 * no worker is drowned: whole items go out in chunks that shrink as the backlog does, up to the worker's depth; parts up
   to `Limits.parts_per_worker`, and up to `Limits.concurrency` for one object.
 """
@@ -18,23 +19,26 @@ from __future__ import annotations
 
 from collections import deque
 
+from orbit_fast.core.fetching import Fetch
 from orbit_fast.core.hands import Crowd
 from orbit_fast.core.hands import Hands
 from orbit_fast.core.hands import Limits
 from orbit_fast.core.hands import Losses
 from orbit_fast.core.hands import lost_failure
 from orbit_fast.core.layout import Layout
+from orbit_fast.core.messages import Ask
 from orbit_fast.core.messages import Begun
 from orbit_fast.core.messages import Failed
+from orbit_fast.core.messages import Failure
 from orbit_fast.core.messages import Item
-from orbit_fast.core.messages import ListPage
 from orbit_fast.core.messages import Order
 from orbit_fast.core.messages import Outcome
 from orbit_fast.core.messages import PartMoved
-from orbit_fast.core.messages import Stat
+from orbit_fast.core.messages import RunTask
 from orbit_fast.core.messages import Status
 from orbit_fast.core.messages import Transfer
 from orbit_fast.core.shared import SharedTransfers
+from orbit_fast.core.stream import Stream
 
 CHUNK = 64
 """Most whole items in one order: an order of 64 costs the pipe about as much as an order of one."""
@@ -42,6 +46,7 @@ CHUNK = 64
 _ITEMS_FOR_A_WORKER = 32
 _BYTES_FOR_A_WORKER = 64 << 20
 _LOOKED_AT = 256
+_LARGE_RANGE = 1 << 20
 
 
 class Ledger:
@@ -59,8 +64,9 @@ class Ledger:
         self._shared = SharedTransfers(limits, self._crowd, self._losses)
         self._backlog: deque[Item] = deque()
         self._suspects: deque[Item] = deque()
-        self._asks: dict[int, ListPage | Stat] = {}
+        self._asks: dict[int, Ask] = {}
         self._asks_waiting: deque[int] = deque()
+        self._tasks_waiting: deque[int] = deque()
         self._ended: list[tuple[Item, Outcome]] = []
         self.is_stopped = False
         self.is_held = False
@@ -78,7 +84,7 @@ class Ledger:
 
     # --- what the supervisor adds ---------------------------------------------------------------------------------
 
-    def add(self, item: Item, layout: Layout | None = None) -> None:
+    def add(self, item: Item, layout: Layout | Stream | None = None) -> None:
         """A new item: with a layout it is shared between workers, part by part; without, one worker does it alone."""
         if self.is_stopped:
             return
@@ -87,26 +93,40 @@ class Ledger:
         else:
             self._shared.add(item, layout)
 
-    def ask(self, order: ListPage | Stat) -> None:
-        """A page or a stat that somebody has to fetch."""
+    def stream_ended(self, number: int, size: int) -> None:
+        """The stream that this item was added with is whole: it had `size` bytes."""
+        self._shared.stream_ended(number, size)
+
+    def ask(self, order: Ask) -> None:
+        """A page or a stat that somebody has to fetch, or a task that somebody has to do."""
         if self.is_stopped:
             return
         self._asks[order.number] = order
-        self._asks_waiting.append(order.number)
+        waiting = self._tasks_waiting if isinstance(order, RunTask) else self._asks_waiting
+        waiting.append(order.number)
 
     def worker_ready(self, worker: int) -> None:
         """This worker can take orders."""
         self._crowd[worker] = Hands()
 
-    def stop(self) -> None:
-        """Deal nothing new. What waits is dropped; what workers hold may end; shared transfers are abandoned."""
+    def clean_up(self, item: Item, begun: Begun) -> None:
+        """Abandon what an earlier job had begun and nobody goes on with; `item` has a number that no other has."""
+        if not self.is_stopped:
+            self._shared.clean_up(item, begun)
+
+    def stop(self, *, keeps: bool = False) -> None:
+        """Deal nothing new. What waits is dropped; what workers hold may end.
+
+        Shared transfers are abandoned, or, where a later job can go on with them (`keeps`), left as they are.
+        """
         self.is_stopped = True
         self.is_held = False
         self._backlog.clear()
         self._suspects.clear()
         self._asks_waiting.clear()
+        self._tasks_waiting.clear()
         self._asks.clear()
-        self._shared.stop()
+        self._shared.stop(keeps=keeps)
 
     # --- what workers reported -------------------------------------------------------------------------------------
 
@@ -120,32 +140,41 @@ class Ledger:
         self._losses.forget(outcome.item)
         return item
 
-    def begun(self, worker: int, begun: Begun) -> None:
-        """A shared transfer exists at its destination."""
-        self._shared.begun(worker, begun)
+    def begun(self, worker: int, begun: Begun) -> Layout | Stream | None:
+        """A shared transfer exists at its destination; its parts, or None where nobody waits for it any more."""
+        return self._shared.begun(worker, begun)
 
-    def part_moved(self, worker: int, moved: PartMoved) -> None:
-        """A part has landed."""
-        self._shared.part_moved(worker, moved)
+    def part_moved(self, worker: int, moved: PartMoved) -> bool:
+        """A part has landed; False where it was not this worker's (any more)."""
+        return self._shared.part_moved(worker, moved)
 
     def failed(self, worker: int, failed: Failed) -> None:
         """A step or a part of a shared transfer failed for good."""
         self._shared.failed(worker, failed)
 
-    def abandoned(self, worker: int, number: int) -> None:
-        """The multipart upload is aborted, the temporary file is gone."""
-        self._shared.abandoned(worker, number)
+    def abandoned(self, worker: int, number: int, failure: Failure | None = None) -> bool:  # noqa: ARG002 - who records what happens looks at it
+        """The multipart upload is aborted, the temporary file is gone (or could not be: `failure`).
+
+        False where nobody waits for that any more.
+        """
+        return self._shared.abandoned(worker, number)
 
     def answered(self, worker: int, number: int) -> bool:
-        """A page or a stat was answered (or failed); False when nobody asked any more."""
-        self._crowd[worker].asks.discard(number)
+        """A page, a stat or a task was answered (or failed); False when nobody asked any more."""
+        hands = self._crowd[worker]
+        hands.asks.discard(number)
+        hands.tasks.discard(number)
         return self._asks.pop(number, None) is not None
 
-    def worker_lost(self, worker: int) -> None:
-        """This worker is dead, its connections with it: what it held is dealt again, or has failed too often."""
+    def worker_lost(self, worker: int) -> list[RunTask]:
+        """This worker is dead, its connections with it: what it held is dealt again, or has failed too often.
+
+        Returns:
+            The tasks that it had: only who heard what they said can tell whether they may be done again (`ask`).
+        """
         hands = self._crowd.pop(worker, None)
         if hands is None:
-            return
+            return []
         for number in hands.asks:
             if number in self._asks:
                 self._asks_waiting.appendleft(number)
@@ -158,6 +187,8 @@ class Ledger:
             else:
                 self._ended.append((item, Outcome(item.number, Status.FAILED, failure=lost_failure())))
         self._shared.lost(hands.parts, hands.steps)
+        lost = [self._asks.pop(number, None) for number in sorted(hands.tasks)]
+        return [task for task in lost if isinstance(task, RunTask)]
 
     # --- what is to be done -----------------------------------------------------------------------------------------
 
@@ -168,6 +199,7 @@ class Ledger:
             return orders
         self._deal_asks(orders)
         if not self.is_held:
+            self._deal_tasks(orders)
             self._shared.deal(orders)
             self._backlog.extend(self._shared.whole)
             self._shared.whole.clear()
@@ -185,7 +217,8 @@ class Ledger:
     @property
     def has_room(self) -> bool:
         """Whether more items may be added now."""
-        return len(self._backlog) + self._shared.waiting < self._limits.backlog and not self.is_stopped
+        waiting = len(self._backlog) + self._shared.waiting + len(self._tasks_waiting)
+        return waiting < self._limits.backlog and not self.is_stopped
 
     @property
     def is_idle(self) -> bool:
@@ -205,9 +238,11 @@ class Ledger:
         """How many workers the work at hand can use: one for each 32 small items, 64 MiB, or part of a large object."""
         held = [item.size for hands in self._crowd.values() for item in hands.items.values()]
         waiting = [item.size for _, item in zip(range(_LOOKED_AT), self._backlog, strict=False)]
-        by_count = (len(held) + len(self._backlog)) // _ITEMS_FOR_A_WORKER
+        tasks = len(self._tasks_waiting) + sum(len(hands.tasks) for hands in self._crowd.values())
+        by_count = (len(held) + len(self._backlog) + tasks) // _ITEMS_FOR_A_WORKER
         by_size = (sum(held) + sum(waiting)) // _BYTES_FOR_A_WORKER
-        return max(1, by_count, by_size, self._shared.wanted_workers)
+        fetches = sum(isinstance(order, Fetch) and order.room >= _LARGE_RANGE for order in self._asks.values())
+        return max(1, by_count, by_size, fetches, self._shared.wanted_workers)
 
     def leftovers(self) -> list[Item]:
         """What workers had in hand, or lost, and what did not end since; nothing when every item has ended."""
@@ -221,6 +256,17 @@ class Ledger:
             number = self._asks_waiting.popleft()
             worker = self._crowd.least_loaded()
             self._crowd[worker].asks.add(number)
+            orders.append((worker, self._asks[number]))
+
+    def _deal_tasks(self, orders: list[tuple[int, Order]]) -> None:
+        """Tasks are small, like whole items, and share their depth; what one asks for beside its first is its own."""
+        while self._tasks_waiting:
+            worker = self._crowd.fewest_items()
+            hands = self._crowd[worker]
+            if hands.count >= self._limits.depth or hands.is_alone:
+                return
+            number = self._tasks_waiting.popleft()
+            hands.tasks.add(number)
             orders.append((worker, self._asks[number]))
 
     def _fair_share(self) -> int:
@@ -248,9 +294,10 @@ class Ledger:
         while self._backlog:
             worker = self._crowd.fewest_items()
             held = self._crowd[worker].items
-            if len(held) >= depth or self._crowd[worker].is_alone:
+            room = depth - len(held) - len(self._crowd[worker].tasks)
+            if room <= 0 or self._crowd[worker].is_alone:
                 return
-            chunk = max(1, min(CHUNK, depth - len(held), len(self._backlog) // (4 * len(self._crowd))))
+            chunk = max(1, min(CHUNK, room, len(self._backlog) // (4 * len(self._crowd))))
             items = tuple(self._backlog.popleft() for _ in range(chunk))
             for item in items:
                 held[item.number] = item

@@ -44,6 +44,9 @@ MAX_PAGE_PARTS: Final = 1000
 MAX_PAGE_UPLOADS: Final = 1000
 """Uploads in a page: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html."""
 
+MAX_PAGE_BUCKETS: Final = 1000
+"""Buckets in a page, up to 10,000: https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html."""
+
 MAX_DELETE_KEYS: Final = 1000
 """Keys of one DeleteObjects: https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html."""
 

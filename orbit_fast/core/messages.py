@@ -10,6 +10,8 @@ Paths of a transfer through these messages:
 * large object: `Begin` → `Begun`; for each part `MovePart` (any worker) → `PartMoved`; `Finish` → `Outcome` in a
   `Report`. Given up or interrupted: `Abandon` → `Abandoned`.
 * listing: `ListPage` → `Page`, page by page at the supervisor's pace. One named key: `Stat` → `Found`.
+* bytes for stdout: `Open` → `Opened`; for each range `Fetch` → `Fetched`.
+* any other command's work: `RunTask` → `Said` as often as there is something to say → `TaskEnded`.
 
 Anything that goes wrong with an order is answered by a `Failed`, or, for a whole item, by an `Outcome` whose `failure`
 is set.
@@ -26,11 +28,21 @@ from orbit_fast.core.errors import Exit
 from orbit_fast.core.errors import Internal
 from orbit_fast.core.errors import S3Error
 from orbit_fast.core.errors import Scope
+from orbit_fast.core.fetching import Fetch
+from orbit_fast.core.fetching import Fetched
+from orbit_fast.core.fetching import Open
+from orbit_fast.core.fetching import Opened
 from orbit_fast.core.model import Checksum
 from orbit_fast.core.model import Credentials
 from orbit_fast.core.model import Entry
 from orbit_fast.core.model import Site
+from orbit_fast.core.notes import NeedCredentials
+from orbit_fast.core.notes import Noted
+from orbit_fast.core.notes import RegionFound
+from orbit_fast.core.settings import ClientSettings
 from orbit_fast.core.settings import JobSettings
+from orbit_fast.core.tasks import Tallied
+from orbit_fast.core.tasks import Task
 
 
 class Direction(enum.IntEnum):
@@ -39,6 +51,10 @@ class Direction(enum.IntEnum):
     UPLOAD = 1
     DOWNLOAD = 2
     COPY = 3
+    RELAY = 4
+    """From one service to another, through this machine."""
+    PIPE = 5
+    """From stdin, through the stage (`core.stream`), to an object."""
 
 
 class Status(enum.IntEnum):
@@ -73,10 +89,10 @@ class Item(msgspec.Struct, frozen=True, array_like=True):
         size: bytes of the source when it was listed.
         mtime_ns: the source's modification time when it was listed.
         etag: the source object's ETag when it was listed (no quotes), or ``''``.
-        version_id: of the source object, or ``''``.
-        storage_class: of the source object, or ``''``.
-        source_site: of a copy.
-        source_key: of a copy.
+        version_id, storage_class: of the source object, or ``''``.
+        source_site, source_key: of a copy.
+        variant: number of the settings that it is done with: 0 are the job's, others came in a `Vary`.
+        line: where ``run`` read the command that it belongs to, counted from 1; else 0.
     """
 
     number: int
@@ -92,6 +108,8 @@ class Item(msgspec.Struct, frozen=True, array_like=True):
     storage_class: str = ""
     source_site: int = 0
     source_key: str = ""
+    variant: int = 0
+    line: int = 0
 
 
 class Failure(msgspec.Struct, frozen=True, array_like=True):
@@ -142,6 +160,10 @@ class Begun(msgspec.Struct, frozen=True, array_like=True, tag=101):
         started_s: when it began, monotonic seconds of this host.
         attempts: tries it took to begin.
         size: bytes of the source object as it was found now, or -1 where it is what was listed.
+        part_size: of an earlier job's, bytes of its parts; else 0.
+        landed: of an earlier job's, the parts that are at their place.
+        resumed_bytes: their bytes.
+        since_ns: of what may have begun without anybody having heard of it: when, Unix time; else 0.
     """
 
     item: int
@@ -159,6 +181,10 @@ class Begun(msgspec.Struct, frozen=True, array_like=True, tag=101):
     started_s: float = 0.0
     attempts: int = 1
     size: int = -1
+    part_size: int = 0
+    landed: tuple[PartFact, ...] = ()
+    resumed_bytes: int = 0
+    since_ns: int = 0
 
 
 class PartFact(msgspec.Struct, frozen=True, array_like=True):
@@ -172,6 +198,7 @@ class PartFact(msgspec.Struct, frozen=True, array_like=True):
         checksum: base64 of this part's checksum (the transfer's algorithm), or ``''``.
         is_proven: the service showed that it has these bytes, by their checksum or MD5.
         attempts: tries it took.
+        source_checksum: of a relay: the same bytes' checksum in the algorithm of the source's own, or ``''``.
     """
 
     number: int
@@ -181,6 +208,7 @@ class PartFact(msgspec.Struct, frozen=True, array_like=True):
     checksum: str = ""
     is_proven: bool = False
     attempts: int = 1
+    source_checksum: str = ""
 
 
 # --- orders: supervisor → worker ------------------------------------------------------------------------------------
@@ -192,10 +220,11 @@ class Setup(msgspec.Struct, frozen=True, array_like=True, tag=1):
     Attributes:
         settings: of the job.
         sites: every S3 side.
-        identities: credentials of the source side and of the destination side.
+        identities: credentials, by the number that sites name.
         concurrency: whole items that this worker may run at once.
         environment: variables that endpoint rules depend on; no secret is among them.
         run: 16 hexadecimal digits, the job's own: temporary files are called after it, in every worker.
+        clients: how sites are reached, by the number of their identity.
     """
 
     settings: JobSettings
@@ -204,6 +233,14 @@ class Setup(msgspec.Struct, frozen=True, array_like=True, tag=1):
     concurrency: int
     environment: tuple[tuple[str, str], ...] = ()
     run: str = ""
+    clients: tuple[ClientSettings, ...] = ()
+
+
+class Vary(msgspec.Struct, frozen=True, array_like=True, tag=12):
+    """Settings that some items and tasks of the job are done with; they name them by this number."""
+
+    number: int
+    settings: JobSettings
 
 
 class Transfer(msgspec.Struct, frozen=True, array_like=True, tag=2):
@@ -213,19 +250,25 @@ class Transfer(msgspec.Struct, frozen=True, array_like=True, tag=2):
 
 
 class Begin(msgspec.Struct, frozen=True, array_like=True, tag=3):
-    """Open a shared transfer: create the multipart upload, or the temporary file."""
+    """Open a shared transfer: create the multipart upload, or the temporary file.
+
+    With `earlier`, take up what an earlier job, or a worker that died, had begun: answered by a `Begun`, or by an
+    `Abandoned` where there is nothing to go on from (any more).
+    """
 
     item: Item
+    earlier: Begun | None = None
 
 
 class MovePart(msgspec.Struct, frozen=True, array_like=True, tag=4):
-    """Move one byte range of a shared transfer."""
+    """Move one byte range of a shared transfer; `at` is where its bytes stand, where that is the stage."""
 
     item: Item
     begun: Begun
     number: int
     offset: int
     size: int
+    at: int = 0
 
 
 class Finish(msgspec.Struct, frozen=True, array_like=True, tag=5):
@@ -250,7 +293,7 @@ class Drop(msgspec.Struct, frozen=True, array_like=True, tag=10):
 
 
 class DropItems(msgspec.Struct, frozen=True, array_like=True, tag=11):
-    """Give up the whole items that have not started here, or those that run too; each is answered by an `Outcome`."""
+    """Give up the tasks and the whole items that have not started here, or those that run too; each is answered."""
 
     running: bool = False
 
@@ -266,6 +309,8 @@ class ListPage(msgspec.Struct, frozen=True, array_like=True, tag=7):
         delimiter: ``/`` or ``''``.
         last_key: the page before ended with it: keys must come after it.
         max_keys: entries on the page, at most.
+        start_after: keys must come after it; on the first page of a range of keys.
+        variant: number of the settings, as `Item.variant`.
     """
 
     number: int
@@ -275,15 +320,34 @@ class ListPage(msgspec.Struct, frozen=True, array_like=True, tag=7):
     delimiter: str = ""
     last_key: str = ""
     max_keys: int = 1000
+    start_after: str = ""
+    variant: int = 0
 
 
 class Stat(msgspec.Struct, frozen=True, array_like=True, tag=8):
-    """Head one key."""
+    """Head one key. `variant` is the number of the settings, as `Item.variant`."""
 
     number: int
     site: int
     key: str
     version_id: str = ""
+    variant: int = 0
+
+
+class RunTask(msgspec.Struct, frozen=True, array_like=True, tag=13):
+    """Do the work of a command that moves no items.
+
+    Attributes:
+        number: the order's number; what is said and the end carry it.
+        task: what to do.
+        variant: number of the settings that it is done with, as `Item.variant`.
+        line: as `Item.line`.
+    """
+
+    number: int
+    task: Task
+    variant: int = 0
+    line: int = 0
 
 
 class Stop(msgspec.Struct, frozen=True, array_like=True, tag=9):
@@ -346,8 +410,8 @@ class Failed(msgspec.Struct, frozen=True, array_like=True, tag=54):
     """An order of a shared transfer, a page or a stat failed (after its retries).
 
     Attributes:
-        kind: which order: ``begin``, ``part``, ``finish``, ``page``, ``stat``.
-        number: the item's number (begin, part, finish) or the order's (page, stat).
+        kind: which order: ``begin``, ``part``, ``finish``, ``page``, ``stat``, ``open``, ``fetch``.
+        number: the item's number (begin, part, finish) or the order's (all others).
         failure: why.
         part: the part's number, for ``part``.
     """
@@ -382,21 +446,29 @@ class Found(msgspec.Struct, frozen=True, array_like=True, tag=57):
     restore: str = ""
 
 
-class NeedCredentials(msgspec.Struct, frozen=True, array_like=True, tag=59):
-    """The service called these credentials expired; requests of this identity wait for a new `Setup`."""
+class Said(msgspec.Struct, frozen=True, array_like=True, tag=61):
+    """Finished lines of a task, for stdout and stderr, and how many objects it has dealt with so far."""
 
-    identity: int
-    access_key: str
-
-
-class RegionFound(msgspec.Struct, frozen=True, array_like=True, tag=60):
-    """The bucket turned out to live elsewhere: this is its site now."""
-
-    site: Site
+    number: int
+    lines: bytes = b""
+    errors: bytes = b""
+    done: int = 0
 
 
-Order = Setup | Transfer | Begin | MovePart | Finish | Abandon | Drop | DropItems | ListPage | Stat | Stop
-Event = Ready | Report | Begun | PartMoved | Failed | Abandoned | Page | Found | NeedCredentials | RegionFound
+class TaskEnded(msgspec.Struct, frozen=True, array_like=True, tag=62):
+    """A task has ended: what it has come to, and why it could not go on where it could not."""
+
+    number: int
+    tallied: Tallied
+    failure: Failure | None = None
+
+
+Ask = ListPage | Stat | RunTask | Open | Fetch
+"""An order that is answered by what was asked for."""
+Answer = Page | Found | TaskEnded | Opened | Fetched | Failed
+
+Order = Setup | Vary | Transfer | Begin | MovePart | Finish | Abandon | Drop | DropItems | Ask | Stop
+Event = Ready | Report | Begun | PartMoved | Abandoned | Answer | Said | NeedCredentials | RegionFound | Noted
 
 _encoder = msgspec.msgpack.Encoder()
 _order_decoder: msgspec.msgpack.Decoder[Order] = msgspec.msgpack.Decoder(Order)

@@ -138,7 +138,7 @@ class Reply:
     decoded: Any = None
 
 
-class Entry(msgspec.Struct, frozen=True, array_like=True):
+class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One listed object (or one stat'ed file): what can be known without reading it.
 
     Attributes:
@@ -156,6 +156,20 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     etag: str = ""
     storage_class: str = ""
     version_id: str = ""
+
+
+class Bucket(msgspec.Struct, frozen=True, array_like=True):
+    """One of the caller's buckets.
+
+    Attributes:
+        name: the name.
+        created_ns: nanoseconds since 1970 UTC, or 0 where the service does not say.
+        region: where it is, or ``''``.
+    """
+
+    name: str
+    created_ns: int = 0
+    region: str = ""
 
 
 class Checksum(msgspec.Struct, frozen=True, array_like=True):

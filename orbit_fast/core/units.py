@@ -146,6 +146,11 @@ def format_rate(rate_bps: float, human: bool) -> str:  # noqa: FBT001 - as forma
     return f"{size}/s" if human else f"{size} B/s"
 
 
+def format_time(time_ns: int) -> str:
+    """Nanoseconds since 1970 as RFC 3339 in UTC, whole seconds: ``2026-01-02T03:04:05Z``."""
+    return f"{datetime.fromtimestamp(time_ns // 1_000_000_000, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
 def format_duration(duration_s: float) -> str:
     """``0.25s``, ``12.3s``, ``3m20s``, ``1h02m03s``, ``2d03h04m``."""
     if duration_s < 9.995:

@@ -23,6 +23,7 @@ MAX_ELEMENTS: Final = 200_000
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _UNENCODABLE = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What the production Char of XML 1.0 leaves out (https://www.w3.org/TR/xml/#charsets)."""
+_NOT_PLAIN = re.compile("[^ -%'-;=?-~]")
 
 
 class Element:
@@ -165,6 +166,11 @@ def parse(data: bytes, *, root: str) -> Element:
 def is_encodable(text: str) -> bool:
     """Whether XML 1.0 can carry the text: it has no way to write most control characters."""
     return _UNENCODABLE.search(text) is None
+
+
+def is_plain(text: str) -> bool:
+    """Whether the text can stand in an element as it is."""
+    return _NOT_PLAIN.search(text) is None
 
 
 def escape(text: str) -> str:

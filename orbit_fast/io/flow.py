@@ -120,4 +120,16 @@ class Pause:
 PAUSE = Pause()
 """Yield it every few milliseconds of work that makes no request; what comes back is of no use."""
 
-Flow = Generator[Call | Pause, Reply, T]
+
+@dataclass(frozen=True, slots=True)
+class Until:
+    """What a flow yields to wait for something that is not a request's answer.
+
+    Attributes:
+        subscribe: called once with a function that wakes the flow up; that must be called later, and at most once.
+    """
+
+    subscribe: Callable[[Callable[[], None]], None]
+
+
+Flow = Generator[Call | Pause | Until, Reply, T]

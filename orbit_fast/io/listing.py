@@ -16,12 +16,13 @@ from orbit_fast.core.messages import ListPage
 from orbit_fast.core.messages import Page
 from orbit_fast.core.messages import Stat
 from orbit_fast.core.model import Entry
+from orbit_fast.core.model import ObjectFacts
 from orbit_fast.core.model import Reply
 from orbit_fast.io.flow import Call
 from orbit_fast.io.flow import Flow
 from orbit_fast.io.transfer import Surroundings
 from orbit_fast.io.transfer import explain
-from orbit_fast.io.transfer import head
+from orbit_fast.io.transfer import head_reply
 
 
 def list_page(around: Surroundings, order: ListPage) -> Flow[Page]:
@@ -34,7 +35,7 @@ def list_page(around: Surroundings, order: ListPage) -> Flow[Page]:
         request = encode.list_objects_v1(
             prefix=order.prefix,
             delimiter=order.delimiter,
-            marker=order.token,
+            marker=order.token or order.start_after,
             max_keys=order.max_keys,
         )
         read = decode.list_objects_v1
@@ -43,13 +44,14 @@ def list_page(around: Surroundings, order: ListPage) -> Flow[Page]:
             prefix=order.prefix,
             delimiter=order.delimiter,
             token=order.token,
+            start_after=order.start_after,
             max_keys=order.max_keys,
         )
         read = decode.list_objects_v2
 
     def check(reply: Reply) -> decode.Listing:
         listing = read(reply)
-        decode.check_page(listing, prefix=order.prefix, after=order.last_key, token=order.token)
+        decode.check_page(listing, prefix=order.prefix, after=order.last_key or order.start_after, token=order.token)
         return listing
 
     reply = yield Call(request=request, site=order.site, max_body=MAX_PAGE_BYTES, check=check)
@@ -69,11 +71,8 @@ def stat(around: Surroundings, order: Stat) -> Flow[Found]:
         NotFound: there is no such object.
         BucketNotFound: there is not even the bucket, which a HEAD alone could not tell.
     """
-    try:
-        facts = yield from head(around, order.site, order.key, order.version_id)
-    except NotFound as error:
-        yield from explain(around, order.site, order.key, order.version_id, error)
-        facts = yield from head(around, order.site, order.key, order.version_id)
+    reply = yield from named(around, order.site, order.key, order.version_id)
+    facts: ObjectFacts = reply.decoded
     entry = Entry(
         key=order.key,
         size=facts.size,
@@ -83,3 +82,17 @@ def stat(around: Surroundings, order: Stat) -> Flow[Found]:
         version_id=order.version_id,
     )
     return Found(number=order.number, entry=entry, restore=facts.restore)
+
+
+def named(around: Surroundings, site: int, key: str, version_id: str) -> Flow[Reply]:
+    """HeadObject of a key that the user named, with the facts decoded.
+
+    Raises:
+        NotFound: there is no such object.
+        BucketNotFound: there is not even the bucket, which a HEAD alone could not tell.
+    """
+    try:
+        return (yield from head_reply(around, site, key, version_id))
+    except NotFound as error:
+        yield from explain(around, site, key, version_id, error)
+        return (yield from head_reply(around, site, key, version_id))

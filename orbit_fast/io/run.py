@@ -28,6 +28,7 @@ from orbit_fast.io.exchange import Exchange
 from orbit_fast.io.flow import Call
 from orbit_fast.io.flow import Flow
 from orbit_fast.io.flow import Pause
+from orbit_fast.io.flow import Until
 
 if TYPE_CHECKING:
     import asyncio
@@ -162,7 +163,7 @@ class Run(Generic[T]):
         """Run the flow up to its first call."""
         self._advance(lambda: next(self._flow))
 
-    def _advance(self, step: Callable[[], Call | Pause]) -> None:
+    def _advance(self, step: Callable[[], Call | Pause | Until]) -> None:
         """Run the flow up to its next call, and send that."""
         try:
             call = step()
@@ -177,12 +178,20 @@ class Run(Generic[T]):
             if isinstance(call, Pause):
                 self._timer = self._client.loop.call_later(0, self._go_on)
                 return
+            if isinstance(call, Until):
+                call.subscribe(self._wake)
+                return
             self._call = call
             self._attempt = 0
             self._repairs = Repair.NONE
             self._started_s = self._client.clock.monotonic_s()
             self._tries.begin()
             self._send()
+
+    def _wake(self) -> None:
+        """What the flow waited for has come; it goes on from the loop, not from whoever brought that."""
+        if not self._is_ended and self._timer is None:
+            self._timer = self._client.loop.call_later(0, self._go_on)
 
     def _go_on(self) -> None:
         """The flow has paused for long enough."""
@@ -337,7 +346,7 @@ class Run(Generic[T]):
         if isinstance(failure, ClockSkew):
             is_repaired = self._is_first(Repair.CLOCK) and _set_clock(self._client.clock, exchange, self._offset_s)
         else:
-            is_repaired = self._is_first(Repair.REGION) and self._move(failure.region)
+            is_repaired = self._is_first(Repair.REGION) and _moved(self._client, self._site, failure.region)
         if is_repaired:
             self._send_again()
         return is_repaired
@@ -387,14 +396,6 @@ class Run(Generic[T]):
             self._failure = None
             self._client.unpark(self)
 
-    def _move(self, region: str) -> bool:
-        site = self._site
-        if site is None:
-            return False
-        if self._client.route(site.number).site.endpoint != site.endpoint:
-            return True  # moved since this request was signed
-        return self._client.move(site, region)
-
 
 def _checked(call: Call, reply: Reply) -> Reply | S3Error:
     """The reply, once the call's own check has found nothing wrong with it."""
@@ -405,6 +406,15 @@ def _checked(call: Call, reply: Reply) -> Reply | S3Error:
     except S3Error as error:
         return error
     return reply
+
+
+def _moved(client: Client, site: Site | None, region: str) -> bool:
+    """Whether requests to the bucket of `site` go into its region now."""
+    if site is None:
+        return False
+    if client.route(site.number).site.endpoint != site.endpoint:
+        return True  # moved since this request was signed
+    return client.move(site, region)
 
 
 def _set_clock(clock: Clock, exchange: Exchange, signed_offset_s: float) -> bool:

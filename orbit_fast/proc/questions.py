@@ -1,24 +1,37 @@
-"""What is asked of the service before objects move: pages and keys for the finders, and whether it can be reached.
+"""What is asked of the workers: pages and keys for the finders, whether the service can be reached, and tasks.
 
-Questions are numbered here, dealt by the ledger, and answered by whichever worker had them.
+Questions are numbered here, dealt by the ledger, and answered by whichever worker had them. A task whose worker died is
+asked again, unless it had said something: nobody should read the same line twice, or a list that begins anew.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Protocol
 
 from msgspec.structs import replace
 
 from orbit_fast.core.errors import Exit
 from orbit_fast.core.errors import Scope
+from orbit_fast.core.hands import MAX_LOSSES
+from orbit_fast.core.hands import lost_failure
 from orbit_fast.core.ledger import Ledger
+from orbit_fast.core.messages import Answer
+from orbit_fast.core.messages import Ask
 from orbit_fast.core.messages import Failed
 from orbit_fast.core.messages import Failure
-from orbit_fast.core.messages import Found
 from orbit_fast.core.messages import ListPage
-from orbit_fast.core.messages import Page
-from orbit_fast.core.messages import Stat
-from orbit_fast.proc.finders import Finder
+from orbit_fast.core.messages import RunTask
+from orbit_fast.core.messages import TaskEnded
+from orbit_fast.core.tasks import Tallied
+
+
+class Asker(Protocol):
+    """Who asks something."""
+
+    def answer(self, answer: Answer) -> Failure | None:
+        """What was asked for; a failure that ends the job, if this is one."""
 
 
 class Questions:
@@ -31,14 +44,16 @@ class Questions:
     def __init__(self, ledger: Ledger) -> None:
         self.on_failure: Callable[[Failure], None] = lambda _: None
         self._ledger = ledger
-        self._asked: dict[int, Finder] = {}
+        self._asked: dict[int, Asker] = {}
+        self._spoken: set[int] = set()
+        self._lost: dict[int, int] = {}
         self._count = 0
         self._probe = 0
 
-    def ask(self, finder: Finder, order: ListPage | Stat) -> None:
-        """Have a page or a stat fetched for a finder."""
+    def ask(self, asker: Asker, order: Ask) -> None:
+        """Have a page or a stat fetched, or a task done, for whoever asks."""
         self._count += 1
-        self._asked[self._count] = finder
+        self._asked[self._count] = asker
         self._ledger.ask(replace(order, number=self._count))
 
     def probe(self, site: int) -> None:
@@ -48,18 +63,37 @@ class Questions:
         self._ledger.is_held = True
         self._ledger.ask(ListPage(self._count, site, "", max_keys=1))
 
-    def answered(self, worker: int, number: int, event: Page | Found | Failed) -> None:
+    def said(self, number: int) -> None:
+        """A task has said something."""
+        self._spoken.add(number)
+
+    def lost(self, tasks: Sequence[RunTask]) -> None:
+        """The worker that had these tasks is dead."""
+        for task in tasks:
+            number = task.number
+            self._lost[number] = self._lost.get(number, 0) + 1
+            if number not in self._spoken and self._lost[number] < MAX_LOSSES:
+                self._ledger.ask(task)
+            else:
+                self._bring(number, TaskEnded(number, Tallied(), lost_failure()))
+
+    def answered(self, worker: int, number: int, event: Answer) -> None:
         """A worker brings an answer; one that nobody waits for any more is dropped."""
         if not self._ledger.answered(worker, number):
             return
         if number == self._probe:
             self._probed(event)
             return
+        self._bring(number, event)
+
+    def _bring(self, number: int, event: Answer) -> None:
+        self._spoken.discard(number)
+        self._lost.pop(number, None)
         failure = self._asked.pop(number).answer(event)
         if failure is not None:
             self.on_failure(failure)
 
-    def _probed(self, event: Page | Found | Failed) -> None:
+    def _probed(self, event: Answer) -> None:
         self._ledger.is_held = False
         if isinstance(event, Failed) and (event.failure.scope == Scope.JOB or event.failure.status == 0):
             # Refused for want of the right to list is no reason not to try; unreachable or unknown is.

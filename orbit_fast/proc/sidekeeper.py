@@ -11,10 +11,12 @@ import selectors
 from collections.abc import Callable
 from collections.abc import Mapping
 
+import msgspec
+
 from orbit_fast.core.errors import LocalError
+from orbit_fast.core.errors import S3Error
 from orbit_fast.core.messages import Failure
 from orbit_fast.core.model import Site
-from orbit_fast.core.settings import JobSettings
 from orbit_fast.io.clock import Clock
 from orbit_fast.proc.errand import Errand
 from orbit_fast.proc.sides import Side
@@ -47,7 +49,6 @@ class SideKeeper:
     def __init__(
         self,
         sides: tuple[Side, ...],
-        settings: JobSettings,
         environment: Mapping[str, str],
         selector: selectors.BaseSelector,
         clock: Clock,
@@ -56,17 +57,23 @@ class SideKeeper:
         self.found = NOBODY
         self.on_change: Callable[[int], None] = lambda _: None
         self.on_failure: Callable[[Failure], None] = lambda _: None
-        self._settings = settings
         self._environment = environment
         self._selector = selector
         self._clock = clock
         self._errand: Errand[Sides] | None = None
+        self._is_found = False
+        self._refusal: Failure | None = None
         self._refresh_at_s = 0.0
 
     @property
     def is_found(self) -> bool:
         """Requests can be addressed and signed."""
-        return bool(self.found.sites)
+        return self._is_found
+
+    @property
+    def is_complete(self) -> bool:
+        """Every side that takes part can be used."""
+        return len(self.found.sites) == len(self.sides)
 
     @property
     def is_looking(self) -> bool:
@@ -79,10 +86,43 @@ class SideKeeper:
         Raises:
             S3Error: they cannot be had.
         """
-        if needs_botocore(self.sides, self._settings, self._environment):
+        if needs_botocore(self.sides, self._environment):
             self.refresh()
         else:
-            self._settle(resolve(self.sides, self._settings, self._environment))
+            self._settle(resolve(self.sides, self._environment))
+
+    def is_at_hand(self, side: Side) -> bool:
+        """Whether `number_of` gives a side that can be used at once."""
+        if side in self.sides:
+            return self.knows(self.sides.index(side))
+        return self._errand is None and not needs_botocore((side,), self._environment)
+
+    def number_of(self, side: Side) -> int:
+        """The number of a side, which takes part from now on; `knows` says when requests can be made to it.
+
+        Raises:
+            S3Error: it cannot be had.
+        """
+        if side in self.sides:
+            return self.sides.index(side)
+        self.sides = (*self.sides, side)
+        if not self._is_found:
+            return len(self.sides) - 1
+        try:
+            self.start()
+        except S3Error:
+            self.sides = self.sides[:-1]
+            raise
+        return len(self.sides) - 1
+
+    def take_refusal(self) -> Failure | None:
+        """Why sides that were added last could not be had, where that is so; they take no part then."""
+        refusal, self._refusal = self._refusal, None
+        return refusal
+
+    def knows(self, number: int) -> bool:
+        """Whether this side has been found."""
+        return number < len(self.found.sites)
 
     def refresh(self) -> None:
         """Look again, unless that is being done.
@@ -94,7 +134,7 @@ class SideKeeper:
             return
         self._errand = Errand(
             "credentials",
-            lambda: resolve(self.sides, self._settings, self._environment),
+            lambda: resolve(self.sides, self._environment),
             Sides,
             deadline_s=DEADLINE_S,
             monotonic_s=self._clock.monotonic_s,
@@ -114,6 +154,11 @@ class SideKeeper:
         result = errand.result
         if isinstance(result, Sides):
             self._settle(result)
+            if len(result.sites) < len(self.sides):
+                self.refresh()  # more sides than it was asked for take part by now
+        elif self.is_found and not self.is_complete and isinstance(result, Failure):
+            self._refusal = result
+            self.sides = self.sides[: len(self.found.sites)]
         elif self.is_found:
             # No fresh ones to be had: the requests that wait are told so, and fail with the reason they had.
             self._settle(self.found)
@@ -132,7 +177,7 @@ class SideKeeper:
     def move(self, site: Site, told_by: int) -> None:
         """A worker found that a bucket lives elsewhere."""
         sites = tuple(site if known.number == site.number else known for known in self.found.sites)
-        self.found = Sides(sites=sites, identities=self.found.identities)
+        self.found = msgspec.structs.replace(self.found, sites=sites)
         self.on_change(told_by)
 
     def close(self) -> None:
@@ -143,9 +188,10 @@ class SideKeeper:
             self._errand = None
 
     def _settle(self, found: Sides) -> None:
+        self._is_found = True
         # Sites that have moved meanwhile stay where they are: only who signs is new.
-        sites = self.found.sites or found.sites
-        self.found = Sides(sites=sites, identities=found.identities)
+        sites = self.found.sites + found.sites[len(self.found.sites) :]
+        self.found = msgspec.structs.replace(found, sites=sites)
         expiries = [identity.expires_at_s for identity in found.identities if identity.expires_at_s]
         soonest_s = self._clock.now_s() + REFRESH_AGAIN_S
         self._refresh_at_s = max(soonest_s, min(expiries) - REFRESH_BEFORE_S) if expiries else 0.0

@@ -14,63 +14,56 @@ import msgspec
 from orbit_fast.core.model import Credentials
 from orbit_fast.core.model import Site
 from orbit_fast.core.settings import ClientSettings
-from orbit_fast.core.settings import JobSettings
 from orbit_fast.io import credentials
 from orbit_fast.io import endpoints
 
 
 class Side(msgspec.Struct, frozen=True):
-    """One bucket of the job.
+    """One bucket of the job, and how it is reached; who signs for it follows from that.
 
     Attributes:
-        bucket: as the user wrote it.
-        is_destination: reached as the destination settings say, else as the source settings say.
+        bucket: as the user wrote it; ``''`` for what belongs to no bucket: the list of them.
+        client: endpoint, region, profile and the rest.
     """
 
     bucket: str
-    is_destination: bool = False
+    client: ClientSettings = ClientSettings()
 
 
 class Sides(msgspec.Struct, frozen=True):
-    """What `resolve` found: a site for each side, and the two identities (of sources, of the destination)."""
+    """What `resolve` found: a site for each side; and, by the number of the identity, who signs and how it is reached.
+
+    Sides that are reached alike have one identity between them.
+    """
 
     sites: tuple[Site, ...]
     identities: tuple[Credentials, ...]
+    clients: tuple[ClientSettings, ...] = ()
 
 
-def needs_botocore(sides: tuple[Side, ...], settings: JobSettings, environment: Mapping[str, str]) -> bool:
+def needs_botocore(sides: tuple[Side, ...], environment: Mapping[str, str]) -> bool:
     """Whether `resolve` will import botocore, and perhaps use the network."""
     return any(
-        credentials.needs_botocore(_settings_of(side, settings), environment)
-        or endpoints.needs_botocore(_settings_of(side, settings), environment, side.bucket)
+        credentials.needs_botocore(side.client, environment)
+        or endpoints.needs_botocore(side.client, environment, side.bucket)
         for side in sides
     )
 
 
-def resolve(sides: tuple[Side, ...], settings: JobSettings, environment: Mapping[str, str]) -> Sides:
+def resolve(sides: tuple[Side, ...], environment: Mapping[str, str]) -> Sides:
     """Find endpoints and credentials.
 
     Raises:
         InvalidConfig: something about them is not usable.
         Authentication: there are no credentials, or whoever gives them refuses.
     """
+    clients = tuple(dict.fromkeys(side.client for side in sides))
     sites = tuple(
-        endpoints.resolve_site(number, side.bucket, _settings_of(side, settings), environment, int(side.is_destination))
+        endpoints.resolve_site(number, side.bucket, side.client, environment, clients.index(side.client))
         for number, side in enumerate(sides)
     )
-    identities = []
-    for is_destination, client in ((False, settings.source), (True, settings.dest)):
-        if not any(side.is_destination == is_destination for side in sides):
-            identities.append(Credentials())
-        elif is_destination and client == settings.source and not identities[0].is_anonymous():
-            identities.append(identities[0])
-        else:
-            identities.append(credentials.resolve(client, environment))
-    return Sides(sites=sites, identities=tuple(identities))
-
-
-def _settings_of(side: Side, settings: JobSettings) -> ClientSettings:
-    return settings.dest if side.is_destination else settings.source
+    identities = tuple(credentials.resolve(client, environment) for client in clients)
+    return Sides(sites=sites, identities=identities, clients=clients)
 
 
 def described(found: Sides) -> list[str]:

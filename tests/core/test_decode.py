@@ -305,6 +305,15 @@ def test_delete_objects_leaves_no_key_unanswered():
         decode.delete_objects(reply(b"<DeleteResult><Deleted><Key>c</Key></Deleted></DeleteResult>"), keys=asked)
 
 
+def test_delete_objects_may_say_which_version_it_was():
+    """A version that was not asked for does not make it another key; where both were asked for each is itself."""
+    body = b"<DeleteResult><Deleted><Key>a</Key><VersionId>v</VersionId></Deleted></DeleteResult>"
+    told = decode.delete_objects(reply(body), keys=[("a", "")], quiet=False)
+    assert [(one.key, one.version_id, one.failure) for one in told] == [("a", "", None)]
+    told = decode.delete_objects(reply(body), keys=[("a", ""), ("a", "v")], quiet=False)
+    assert [one.failure is None for one in told] == [False, True]
+
+
 def test_delete_objects_names_the_failed_key():
     """The failure of one key knows its class and names the object."""
     body = b"<DeleteResult><Error><Key>a</Key><Code>%s</Code><Message>m</Message></Error></DeleteResult>"

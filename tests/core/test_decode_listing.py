@@ -376,6 +376,16 @@ def test_list_multipart_uploads(uploads, marker):
     assert (found.next_key_marker, found.next_upload_id_marker) == (marker, "a+b")
 
 
+def test_list_multipart_uploads_without_a_word():
+    """Some services say of their only page neither that it is the last nor how to go on."""
+    upload = "<Upload><Key>k</Key><UploadId>u</UploadId><Initiated>1970-01-01T00:00:01.000Z</Initiated></Upload>"
+    found = decode.list_multipart_uploads(ok(page(upload, name="ListMultipartUploadsResult", is_truncated="")))
+    assert ([one.key for one in found.uploads], found.next_key_marker) == (["k"], "")
+    more = page(upload, "<NextKeyMarker>k</NextKeyMarker>", name="ListMultipartUploadsResult", is_truncated="")
+    with pytest.raises(BadReply):
+        decode.list_multipart_uploads(ok(more))
+
+
 @pytest.mark.parametrize("broken", ["<Upload><Key>k</Key></Upload>", "<Upload><UploadId>u</UploadId></Upload>", ""])
 def test_list_multipart_uploads_refuses(broken):
     """An upload without key or id, or a truncated page without a key to go on from, is no listing."""

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from orbit_fast.core.console import Snapshot
 from orbit_fast.core.errors import NotFound
 from orbit_fast.core.errors import S3Error
+from orbit_fast.core.event_text import statistics
 from orbit_fast.core.events import Landed
 from orbit_fast.core.events import Lines
 from orbit_fast.core.events import SkipReason
 from orbit_fast.core.events import Totals
 from orbit_fast.core.events import new_renderer
 from orbit_fast.core.events import pair_of
-from orbit_fast.core.events import statistics
 from orbit_fast.core.messages import Direction
 from orbit_fast.core.messages import Failure
 from orbit_fast.core.messages import Item

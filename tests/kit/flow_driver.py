@@ -74,7 +74,7 @@ class Stage:
         assert len(self.temps()) == temps, self.temps()
         self.landings.close()
         assert self.landings.directories.open_count == 0
-        assert open_fds().keys() <= self._fds.keys()
+        assert open_fds().keys() <= self._fds.keys(), {k: v for k, v in open_fds().items() if k not in self._fds}
 
     def close(self) -> None:
         """Give the slots back."""

@@ -59,18 +59,21 @@ class Gate:
     """The intercept of one server. Lets everything pass until it is told otherwise.
 
     Attributes:
+        requests: every request, in order.
         most_at_once: by operation, how many requests were inside at one time; it needs a hold to mean much.
     """
 
     def __init__(self) -> None:
         self._holds: list[Hold] = []
         self._refusals: list[tuple[Callable[[HttpRequest], bool], str]] = []
+        self.requests: list[HttpRequest] = []
         self.most_at_once: Counter[str] = Counter()
         self._now: Counter[str] = Counter()
 
     async def __call__(self, request: HttpRequest) -> HttpResponse | None:
         """What the server calls for each request."""
         name = request.operation
+        self.requests.append(request)
         self._now[name] += 1
         self.most_at_once[name] = max(self.most_at_once[name], self._now[name])
         try:
@@ -98,13 +101,20 @@ class Gate:
         self._holds.append(hold)
         return hold
 
-    def refuse(self, operation: str, code: str, *, key: str = "", times: int = 1 << 30) -> None:
-        """Refuse `times` requests of an operation with an S3 error code; with `key`, only those whose key ends so."""
+    def refuse(self, operation: str, code: str, *, key: str = "", times: int = 1 << 30, after: int = 0) -> None:
+        """Refuse `times` requests of an operation with an S3 error code, all but the first `after`.
+
+        With `key`, only those whose key ends so.
+        """
         left = times
+        passing = after
 
         def matches(request: HttpRequest) -> bool:
-            nonlocal left
+            nonlocal left, passing
             if left <= 0 or request.operation != operation or not request.key.endswith(key):
+                return False
+            if passing:
+                passing -= 1
                 return False
             left -= 1
             return True

@@ -62,9 +62,10 @@ class Oracle:
         raise _Sent(request)
 
     def request(self, operation: str, **parameters: Any) -> dict[str, Any]:
-        """What botocore sends for the call, in comparable form."""
+        """What botocore sends for the call, in comparable form; ``Bucket=None`` asks the service itself."""
+        given = {name: value for name, value in {"Bucket": "b", **parameters}.items() if value is not None}
         try:
-            self._client._make_api_call(operation, {"Bucket": "b", **parameters})
+            self._client._make_api_call(operation, given)
         except _Sent as sent:
             return _comparable(sent.request)
         raise AssertionError("botocore sent nothing")

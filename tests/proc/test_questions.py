@@ -7,13 +7,18 @@ import pytest
 from orbit_fast.core.errors import AccessDenied
 from orbit_fast.core.errors import BucketNotFound
 from orbit_fast.core.errors import ConnectFailed
+from orbit_fast.core.hands import MAX_LOSSES
 from orbit_fast.core.hands import Limits
 from orbit_fast.core.ledger import Ledger
 from orbit_fast.core.messages import Failed
 from orbit_fast.core.messages import Failure
 from orbit_fast.core.messages import ListPage
 from orbit_fast.core.messages import Page
+from orbit_fast.core.messages import RunTask
 from orbit_fast.core.messages import Stat
+from orbit_fast.core.messages import TaskEnded
+from orbit_fast.core.tasks import HeadBucket
+from orbit_fast.core.tasks import Tallied
 from orbit_fast.proc.questions import Questions
 
 NO = Failure("no", "E_TEST")
@@ -87,3 +92,40 @@ def test_the_destination_is_looked_at_before_anything_is_sent(bench, answer, is_
     questions.answered(0, 1, answer)
     assert not ledger.is_held
     assert [failure.exit_code for failure in failures] == [2] * is_fatal
+
+
+def test_a_task_is_done_again_when_its_worker_dies(bench):
+    """As often as an item; then it has failed."""
+    ledger, questions, failures = bench
+    asker = Asker(NO)
+    questions.ask(asker, RunTask(0, HeadBucket(0)))
+    for loss in range(1, MAX_LOSSES + 1):
+        assert [order for _, order in ledger.deal()] == [RunTask(1, HeadBucket(0))]
+        assert not ledger.is_idle
+        questions.lost(ledger.worker_lost(0))
+        assert len(asker.answers) == (loss == MAX_LOSSES)
+        ledger.worker_ready(0)
+    assert asker.answers[0].failure.code == "E_WORKER_LOST"
+    assert failures == [NO]
+    assert ledger.is_idle
+
+
+def test_a_task_that_has_said_something_is_not_done_again(bench):
+    """Nobody reads the same line twice."""
+    ledger, questions, _ = bench
+    asker = Asker()
+    questions.ask(asker, RunTask(0, HeadBucket(0)))
+    ledger.deal()
+    questions.said(1)
+    questions.lost(ledger.worker_lost(0))
+    assert [answer.failure.code for answer in asker.answers] == ["E_WORKER_LOST"]
+
+
+def test_tasks_share_the_depth_with_items(bench):
+    """Eight at once, whatever they are."""
+    ledger, questions, _ = bench
+    for _ in range(10):
+        questions.ask(Asker(), RunTask(0, HeadBucket(0)))
+    assert len(ledger.deal()) == 8
+    questions.answered(0, 1, TaskEnded(1, Tallied()))
+    assert [order.number for _, order in ledger.deal()] == [9]

@@ -13,7 +13,6 @@ from orbit_fast.core.model import Credentials
 from orbit_fast.core.model import Endpoint
 from orbit_fast.core.model import Site
 from orbit_fast.core.settings import ClientSettings
-from orbit_fast.core.settings import JobSettings
 from orbit_fast.proc import sidekeeper as module
 from orbit_fast.proc.sidekeeper import REFRESH_AGAIN_S
 from orbit_fast.proc.sidekeeper import REFRESH_BEFORE_S
@@ -23,7 +22,7 @@ from orbit_fast.proc.sides import Sides
 from tests.kit.clock import FakeClock
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret", "HOME": "/nonexistent"}
-SETTINGS = JobSettings(source=ClientSettings(endpoint_url="http://127.0.0.1:9"))
+HERE = ClientSettings(endpoint_url="http://127.0.0.1:9")
 SITE = Site(0, "b", Endpoint("http", "127.0.0.1", 9, "127.0.0.1:9", is_custom=True))
 
 
@@ -43,7 +42,7 @@ class Bench:
         self.failures = []
         monkeypatch.setattr(module, "resolve", self._resolve)
         monkeypatch.setattr(module, "needs_botocore", lambda *_: needs_botocore)
-        self.keeper = SideKeeper((Side("b"),), SETTINGS, KEYS, self.selector, self.clock)
+        self.keeper = SideKeeper((Side("b", HERE),), KEYS, self.selector, self.clock)
         self.keeper.on_change = self.told.append
         self.keeper.on_failure = self.failures.append
 
