@@ -53,6 +53,26 @@ class Directory:
         return self.path + b"/" + name
 
 
+def sync_upwards(path: bytes, root: bytes) -> None:
+    """Have the names in `path`, and in every directory above it up to that of `root`, on stable storage.
+
+    A file that was flushed can still be lost with the directory that was made for it.
+
+    Raises:
+        OSError: one of them cannot be opened or flushed.
+    """
+    last = os.path.dirname(root.rstrip(b"/")) if root else path
+    while True:
+        fd = os.open(path or b".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        if len(path) <= len(last):
+            return
+        path = os.path.dirname(path)
+
+
 class Directories:
     """The open destination directories of one process. At most `capacity` idle ones are kept."""
 

@@ -29,6 +29,19 @@ def fingerprint(fd: int) -> Fingerprint:
     return _fingerprint(os.fstat(fd))
 
 
+def fingerprint_of(path: bytes, *, follow_symlinks: bool = False) -> Fingerprint:
+    """The fingerprint of what has this name now.
+
+    Raises:
+        Vanished: there is nothing.
+        LocalError: the system refuses to tell.
+    """
+    try:
+        return _fingerprint(os.stat(path, follow_symlinks=follow_symlinks))
+    except OSError as error:
+        raise local_error(error, path, Side.SOURCE) from None
+
+
 def _fingerprint(facts: os.stat_result) -> Fingerprint:
     return (facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
 
