@@ -112,11 +112,13 @@ class Orbit:
     directory: Path | None = None
     prefix: tuple[str, ...] = ()
 
-    def __call__(self, *arguments: str | bytes | Path, timeout_s: float = LIMIT_S) -> Result:
-        """Run it to its end."""
-        with self.start(*arguments) as process:
+    def __call__(
+        self, *arguments: str | bytes | Path, timeout_s: float = LIMIT_S, fed: bytes | None = None
+    ) -> Result:
+        """Run it to its end; `fed` is what its stdin gives."""
+        with self.start(*arguments, stdin=subprocess.DEVNULL if fed is None else subprocess.PIPE) as process:
             try:
-                out, err = process.communicate(timeout=timeout_s)
+                out, err = process.communicate(fed, timeout=timeout_s)
             except subprocess.TimeoutExpired:
                 dump = [(child.pid, child.name(), child.status()) for child in descendants(process.pid)]
                 raise AssertionError(f"orbit {arguments} did not end in {timeout_s} s; children: {dump}") from None
@@ -124,12 +126,16 @@ class Orbit:
 
     @contextlib.contextmanager
     def start(
-        self, *arguments: str | bytes | Path, stdout: Any = subprocess.PIPE, stderr: Any = subprocess.PIPE
+        self,
+        *arguments: str | bytes | Path,
+        stdin: Any = subprocess.DEVNULL,
+        stdout: Any = subprocess.PIPE,
+        stderr: Any = subprocess.PIPE,
     ) -> Iterator[subprocess.Popen[bytes]]:
         """Run it beside the test; when the block ends, it and everything it started are gone."""
         process = subprocess.Popen(
             [*self.prefix, command(), *_text(arguments)],
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=stdout,
             stderr=stderr,
             env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", **self.environment},
@@ -145,7 +151,7 @@ class Orbit:
             for straggler in stragglers:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     straggler.kill()
-            for stream in (process.stdout, process.stderr):
+            for stream in (process.stdin, process.stdout, process.stderr):
                 if stream is not None:
                     stream.close()
 
@@ -154,6 +160,10 @@ class Orbit:
         merged = {**self.environment, **variables}
         kept = {name: value for name, value in merged.items() if value is not None}
         return replace(self, environment=kept)
+
+    def with_directory(self, directory: Path) -> Orbit:
+        """The same, run in another directory."""
+        return replace(self, directory=directory)
 
     def with_prefix(self, *prefix: str) -> Orbit:
         """The same, run by another command."""

@@ -1,0 +1,70 @@
+"""``orbit run [FILE]``: many commands in one engine."""
+
+from __future__ import annotations
+
+import os
+
+from orbit_fast.cli.display import new_console
+from orbit_fast.cli.verb import Invocation
+from orbit_fast.cli.verb import Verb
+from orbit_fast.core.errors import InvalidConfig
+
+_STDIN = 0
+
+
+def run(invocation: Invocation) -> int:
+    """Do the commands of a file, or of stdin."""
+    named = invocation.settings.script.file
+    names = (*invocation.arguments, *([named] if named else []))
+    if len(names) > 1:
+        raise InvalidConfig("run takes one file of commands: orbit run FILE")
+    name = names[0] if names else "-"
+    if name == "-":
+        return _run(invocation, _STDIN)
+    try:
+        fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise InvalidConfig(f"cannot read the commands in {name}: {error.strerror}") from None
+    try:
+        return _run(invocation, fd)
+    finally:
+        os.close(fd)
+
+
+def _run(invocation: Invocation, fd: int) -> int:
+    from orbit_fast.cli.script import Script  # noqa: PLC0415 - what lines need is loaded when there are lines
+    from orbit_fast.cli.verbs import VERBS  # noqa: PLC0415 - this is one of them
+    from orbit_fast.proc.script import run_script  # noqa: PLC0415 - the engine loads when there is something to do
+
+    settings = invocation.settings
+    console = new_console(settings.output, invocation.environment)
+    script = Script({verb.name: verb for verb in VERBS}, invocation)
+    try:
+        return run_script(fd, script, settings, invocation.environment.variables, console)
+    finally:
+        console.close()
+
+
+VERB = Verb(
+    name="run",
+    synopsis="[FILE]",
+    summary="Do many commands, one a line, in one engine.",
+    description=(
+        (
+            "FILE, or stdin, holds commands as they are typed after orbit, one a line: cp, mv, rm, ls, head and so on; "
+            "empty lines and what follows # are skipped; words are quoted as in a shell, without its variables and "
+            "globs. Lines run side by side, --workers of them, in no order. Files of commands for s5cmd work as they "
+            "are: its short options are understood, and a local directory needs no --recursive."
+        ),
+        (
+            "Options given to run hold for every line whose command has them. A line that fails is told with its "
+            "number, and the others go on, unless --fail-fast is given."
+        ),
+    ),
+    examples=(
+        ("orbit run commands.txt", "each line of the file is a command"),
+        ("generate | orbit run --json --workers 512", "commands from a program, events for another"),
+        ("orbit run --fail-fast --file commands.txt", "stop at the first failure"),
+    ),
+    run=run,
+)

@@ -1,0 +1,333 @@
+"""``run``: the commands of a script, all in one engine.
+
+A line becomes what its command would be by itself: a copy gets its finders, which hand their objects to the one ledger;
+other commands become tasks. Lines run side by side, in no order; what fails names its line.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import selectors
+from collections import deque
+from collections.abc import Callable
+from collections.abc import Mapping
+
+from msgspec.structs import replace
+
+from orbit_fast.core.console import Console
+from orbit_fast.core.errors import S3Error
+from orbit_fast.core.ledger import Ledger
+from orbit_fast.core.messages import Answer
+from orbit_fast.core.messages import Ask
+from orbit_fast.core.messages import Failed
+from orbit_fast.core.messages import Failure
+from orbit_fast.core.messages import RunTask
+from orbit_fast.core.messages import TaskEnded
+from orbit_fast.core.settings import JobSettings
+from orbit_fast.core.tasks import task_at
+from orbit_fast.core.work import Copy
+from orbit_fast.core.work import Line
+from orbit_fast.core.work import Work
+from orbit_fast.io.clock import Clock
+from orbit_fast.proc.finders import Finder
+from orbit_fast.proc.intake import Intake
+from orbit_fast.proc.job import Plan
+from orbit_fast.proc.job import finders_of
+from orbit_fast.proc.job import limits_of
+from orbit_fast.proc.job import plan_copy
+from orbit_fast.proc.job import worker_count
+from orbit_fast.proc.lines import LineReader
+from orbit_fast.proc.progress import Amount
+from orbit_fast.proc.report import Report
+from orbit_fast.proc.sidekeeper import SideKeeper
+from orbit_fast.proc.sides import Side
+from orbit_fast.proc.supervisor import Supervisor
+from orbit_fast.proc.writer import hold_standard_fds
+
+SLICE = 64
+"""Lines that are looked at before the loop turns."""
+
+MOST_AT_ONCE = 256
+"""Lines that are still being searched, at most: each of them may hold a page of a listing."""
+
+
+class ScriptFinder:
+    """Reads lines and has them done.
+
+    Attributes:
+        amount: what all lines have found.
+    """
+
+    def __init__(
+        self,
+        reader: LineReader,
+        understand: Callable[[int, str], Line | None],
+        *,
+        supervisor: Supervisor,
+        ledger: Ledger,
+        report: Report,
+    ) -> None:
+        """`understand` makes a command of a line's number and text, or None of one that holds none."""
+        self._reader = reader
+        self._understand = understand
+        self._supervisor = supervisor
+        self._ledger = ledger
+        self._report = report
+        self._searching: list[LineFinder] = []
+        self._parking = Parking(supervisor.sides)
+        self._tasks = 0
+        self._is_dry = False
+        self.amount = Amount()
+
+    @property
+    def is_done(self) -> bool:
+        """Every line has been read, and what it is about has been found."""
+        return self._reader.is_ended and not self._searching and not self._parking and not self._tasks
+
+    @property
+    def is_waiting(self) -> bool:
+        """Nothing can be done before an answer or another line comes."""
+        if any(not finder.is_waiting for finder in self._searching):
+            return False
+        if self._parking.can_go_on:
+            return False
+        return self._is_dry or self._reader.is_ended or len(self._searching) >= MOST_AT_ONCE
+
+    def pull(self) -> None:
+        """Go on with what is being searched, and read some more lines.
+
+        Raises:
+            S3Error: the script cannot be read.
+        """
+        for finder in list(self._searching):
+            if self._ledger.has_room and not finder.is_waiting:
+                self._advance(finder)
+        for line in self._parking.take():
+            self._begin(line)
+        for _ in range(SLICE):
+            if self._is_dry or not self._ledger.has_room or len(self._searching) >= MOST_AT_ONCE:
+                return
+            taken = self._reader.take()
+            if taken is None:
+                self._wait_for_lines()
+                return
+            understood = self._understand(*taken)
+            if understood is not None:
+                self._begin(understood)
+
+    def answer(self, answer: Answer) -> None:
+        """Its lines ask, not it."""
+        raise AssertionError(f"nothing was asked: {answer!r}")
+
+    def task_ended(self) -> None:
+        """A task of a line has ended."""
+        self._tasks -= 1
+
+    def search_ended(self, finder: LineFinder) -> None:
+        """All that a line is about has been found."""
+        if finder in self._searching:
+            self._searching.remove(finder)
+
+    # --- pieces ------------------------------------------------------------------------------------------------------
+
+    def _begin(self, line: Line) -> None:
+        """Have a line done."""
+        if line.failure is not None:
+            self._report.failed_line(line, line.failure)
+            return
+        try:
+            if isinstance(line.plan, Work):
+                self._begin_work(line, line.plan)
+            elif line.plan is not None:
+                self._begin_copy(line, line.plan)
+        except S3Error as error:
+            self._report.failed_line(line, Failure.of(error))
+
+    def _begin_work(self, line: Line, work: Work) -> None:
+        sides = tuple(Side(bucket, client) for bucket, client in work.reached(line.settings))
+        if self._parking.park(line, sides):
+            return
+        numbers = [self._supervisor.sides.number_of(side) for side in sides]
+        variant = self._supervisor.vary(line.settings)
+        for task in work.tasks:
+            self._tasks += 1
+            order = RunTask(0, task_at(task, numbers), variant, line.number)
+            self._supervisor.questions.ask(LineTask(line, self, self._report), order)
+
+    def _begin_copy(self, line: Line, copy: Copy) -> None:
+        plan = plan_copy(copy.sources, copy.destination, line.settings)
+        if self._parking.park(line, plan.sides):
+            return
+        plan = _renumbered(plan, [self._supervisor.sides.number_of(side) for side in plan.sides])
+        variant = self._supervisor.vary(line.settings)
+        intake = Intake(line.settings, plan.destination, self._ledger, self._report)
+        intake.serve(self.amount, variant=variant, line=line.number)
+        if len(copy.sources) > 1:
+            intake.watch_collisions()
+        owners: dict[Finder, LineFinder] = {}
+
+        def ask(finder: Finder, order: Ask) -> None:
+            self._supervisor.questions.ask(owners[finder], replace(order, variant=variant))
+
+        for finder in finders_of(plan, line.settings, intake, ask):
+            owners[finder] = LineFinder(finder, line, self, self._report)
+            self._searching.append(owners[finder])
+            self._advance(owners[finder])
+
+    def _advance(self, finder: LineFinder) -> None:
+        finder.pull()
+        if finder.is_done:
+            self.search_ended(finder)
+
+    def _wait_for_lines(self) -> None:
+        """Nobody has written another line yet: look again when there is something."""
+        if self._reader.is_ended or not self._reader.is_pollable:
+            return
+        self._is_dry = True
+        self._supervisor.selector.register(self._reader.fileno(), selectors.EVENT_READ, self._has_lines)
+
+    def _has_lines(self) -> None:
+        self._supervisor.selector.unregister(self._reader.fileno())
+        self._is_dry = False
+
+
+class Parking:
+    """Lines that wait until their buckets have been found, which may take botocore a while.
+
+    They are looked for all at once. Where that fails nobody knows by whose fault: then they are looked for one by one,
+    and the one that fails alone is told so.
+    """
+
+    def __init__(self, sides: SideKeeper) -> None:
+        self._sides = sides
+        self._waiting: deque[tuple[Line, tuple[Side, ...]]] = deque()
+        self._sought: list[tuple[Line, tuple[Side, ...]]] = []
+        self._is_careful = False
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting or self._sought)
+
+    @property
+    def can_go_on(self) -> bool:
+        """Nothing is being looked for, and something waits."""
+        return bool(self) and self._sides.is_complete and not self._sides.is_looking
+
+    def park(self, line: Line, sides: tuple[Side, ...]) -> bool:
+        """Keep a line that cannot be done yet; False for one that can."""
+        if all(self._sides.is_at_hand(side) for side in sides):
+            return False
+        self._waiting.append((line, sides))
+        return True
+
+    def take(self) -> list[Line]:
+        """Lines that can be done now, or have failed; looks for the sides of others."""
+        if not self.can_go_on:
+            return []
+        refusal = self._sides.take_refusal()
+        sought, self._sought = self._sought, []
+        found = [line for line, _ in sought]
+        if refusal is not None and len(sought) > 1:
+            self._is_careful = True
+            self._waiting.extendleft(reversed(sought))
+            found = []
+        elif refusal is not None:
+            found = [dataclasses.replace(line, failure=refusal) for line in found]
+        while self._waiting and not (self._sought and self._is_careful):
+            found += self._seek(*self._waiting.popleft())
+        return found
+
+    def _seek(self, line: Line, sides: tuple[Side, ...]) -> list[Line]:
+        try:
+            for side in sides:
+                self._sides.number_of(side)
+        except S3Error as error:
+            return [dataclasses.replace(line, failure=Failure.of(error))]
+        self._sought.append((line, sides))
+        return []
+
+
+class LineFinder:
+    """A finder of one line: what would end a job ends the line."""
+
+    def __init__(self, finder: Finder, line: Line, script: ScriptFinder, report: Report) -> None:
+        self._finder = finder
+        self._line = line
+        self._script = script
+        self._report = report
+        self._is_over = False
+
+    @property
+    def is_done(self) -> bool:
+        """Everything has been found, or the line has failed."""
+        return self._is_over or self._finder.is_done
+
+    @property
+    def is_waiting(self) -> bool:
+        """Nothing can be done before an answer comes."""
+        return self._finder.is_waiting
+
+    def pull(self) -> None:
+        """Find some more."""
+        try:
+            self._finder.pull()
+        except S3Error as error:
+            self._fail(Failure.of(error))
+
+    def answer(self, answer: Answer) -> None:
+        """What the finder asked for."""
+        failure = self._finder.answer(answer)
+        if failure is not None:
+            self._fail(failure)
+        if self.is_done:
+            self._script.search_ended(self)
+
+    def _fail(self, failure: Failure) -> None:
+        self._is_over = True
+        self._report.failed_line(self._line, failure)
+
+
+class LineTask:
+    """Who hears the end of a line's task."""
+
+    def __init__(self, line: Line, script: ScriptFinder, report: Report) -> None:
+        self._line = line
+        self._script = script
+        self._report = report
+
+    def answer(self, answer: Answer) -> None:
+        """It has ended."""
+        self._script.task_ended()
+        failure = answer.failure if isinstance(answer, TaskEnded | Failed) else None
+        if failure is not None:
+            self._report.failed_line(self._line, failure)
+
+
+def _renumbered(plan: Plan, numbers: list[int]) -> Plan:
+    """The plan with the job's numbers of its sides."""
+    destination = plan.destination
+    if destination.url is not None:
+        relay = destination.relay
+        if relay is not None:
+            relay = dataclasses.replace(relay, same=frozenset(numbers[site] for site in relay.same))
+        destination = dataclasses.replace(destination, site=numbers[destination.site], relay=relay)
+    sites = tuple(numbers[site] for site in plan.source_sites)
+    return dataclasses.replace(plan, destination=destination, source_sites=sites)
+
+
+def run_script(
+    fd: int,
+    understand: Callable[[int, str], Line | None],
+    settings: JobSettings,
+    environment: Mapping[str, str],
+    console: Console,
+) -> int:
+    """Do the commands that `fd` gives, report on stdout and stderr, and find the exit code."""
+    hold_standard_fds()
+    report = Report(settings, console, Clock().monotonic_s, command="run")
+    report.tally.is_script = True
+    processes = worker_count(settings)
+    ledger = Ledger(limits_of(settings, processes))
+    supervisor = Supervisor(settings, environment, report, ledger, sides=(), processes=processes)
+    script = ScriptFinder(LineReader(fd), understand, supervisor=supervisor, ledger=ledger, report=report)
+    supervisor.set_sources([script], script.amount)
+    return supervisor.run()
