@@ -7,6 +7,7 @@ import pytest
 from orbit_fast.core.breaker import FAILURES_TO_OPEN
 from orbit_fast.core.breaker import FIRST_OPEN_S
 from orbit_fast.core.breaker import LONGEST_OPEN_S
+from orbit_fast.core.breaker import BreakerLimits
 from orbit_fast.core.breaker import CircuitBreaker
 from orbit_fast.core.breaker import Gate
 from orbit_fast.core.errors import ConnectFailed
@@ -100,3 +101,34 @@ def test_it_remembers_that_the_endpoint_has_answered():
     breaker.record_answer()
     breaker.record_failure(DEAD, 0.0)
     assert breaker.has_answered
+
+
+def test_its_limits_are_given():
+    """Two failures open it for three seconds, however often; two good probes in a row close it."""
+    limits = BreakerLimits(failures_to_open=2, first_open_s=3.0, longest_open_s=3.0, successes_to_close=2)
+    breaker = CircuitBreaker(limits)
+    breaker.record_failure(DEAD, 0.0)
+    assert breaker.permits(0.0)
+    breaker.record_failure(DEAD, 0.0)
+    assert not breaker.permits(2.9)
+    assert breaker.permits(3.0)
+    breaker.record_answer()
+    assert breaker.gate is Gate.HALF_OPEN
+    assert breaker.permits(3.0)
+    breaker.record_failure(DEAD, 3.0)
+    assert not breaker.permits(5.9)
+    for _ in range(2):
+        assert breaker.permits(6.0)
+        breaker.record_answer()
+    assert breaker.gate is Gate.CLOSED
+
+
+def test_a_probe_that_is_given_up_makes_room():
+    """The next one may try at once; a closed or open breaker takes no notice."""
+    breaker = _opened()
+    breaker.release()
+    assert not breaker.permits(0.0)
+    assert breaker.permits(FIRST_OPEN_S)
+    assert not breaker.permits(FIRST_OPEN_S)
+    breaker.release()
+    assert breaker.permits(FIRST_OPEN_S)
