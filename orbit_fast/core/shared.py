@@ -6,23 +6,29 @@ A shared transfer's life::
                         │                 │ failed, stopped      │
                         └── failed        └→ DROPPING ─no part in flight→ ABANDONING ─Abandoned→ (gone, or WAITING)
 
-Where the source object was replaced, or the upload aborted by somebody else, while parts moved, the transfer starts
-over with what is there now, as often as after the loss of a worker.
+One that an earlier job had begun goes the same way: its Begun says what has landed already, or an Abandoned that there
+is nothing to go on from: then it is WAITING again.
+
+Where the source was replaced (a file: changed in any way), or the upload aborted by somebody else, while parts moved,
+the transfer starts over with what is there now, as often as after the loss of a worker.
 
 One that began is either finished or abandoned, whatever happens; and it is abandoned only when no worker moves a part
-of it any more: an abort that races with a late part leaves the part behind.
+of it any more: an abort that races with a late part leaves the part behind. Where a journal remembers them, those that
+were moving when the job was told to stop are kept instead, for a later job to go on with.
 """
 
 from __future__ import annotations
 
 import enum
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from dataclasses import field
 
 from msgspec.structs import replace
 
 from orbit_fast.core.errors import RangeIgnored
+from orbit_fast.core.errors import SourceChanged
 from orbit_fast.core.errors import WorkerLost
 from orbit_fast.core.errors import object_changing
 from orbit_fast.core.hands import Crowd
@@ -46,8 +52,11 @@ from orbit_fast.core.messages import Outcome
 from orbit_fast.core.messages import PartFact
 from orbit_fast.core.messages import PartMoved
 from orbit_fast.core.messages import Status
+from orbit_fast.core.stream import Stream
 
-_STARTS_OVER = frozenset({"PreconditionFailed", "NoSuchUpload"})
+_CHANGED = SourceChanged.default_code
+
+_STARTS_OVER = frozenset({_CHANGED, "PreconditionFailed", "NoSuchUpload"})
 """Failures of a part that say: what this transfer began with is not there any more."""
 
 _ENDS_ANEW = frozenset(
@@ -61,6 +70,8 @@ _ENDS_ANEW = frozenset(
     },
 )
 """Failures of the last step that another beginning may mend."""
+
+_FROM_HERE = frozenset({Direction.UPLOAD, Direction.PIPE})
 
 _IN_ONE_STREAM = RangeIgnored.default_code
 
@@ -81,7 +92,7 @@ class _Shared:
     """One large object: what has landed and what has not."""
 
     item: Item
-    layout: Layout
+    layout: Layout | Stream
     phase: Phase = Phase.WAITING
     begun: Begun | None = None
     next_part: int = 1
@@ -91,11 +102,34 @@ class _Shared:
     failure: Failure | None = None
     starts_over: bool = False
     goes_whole: bool = False
+    may_be_done: bool = False
+    """A worker died in the last step: the object may be there already."""
+    is_kept: bool = False
+    """A later job goes on with it: it is neither finished nor abandoned."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every part has landed, and none will come."""
+        return self.layout.is_whole and len(self.landed) == self.layout.count
+
+    def begin(self, begun: Begun) -> None:
+        """It exists at its destination; some of it may have landed already."""
+        self.begun = replace(begun, landed=())
+        self.phase = Phase.MOVING
+        if begun.size >= 0:
+            # The source was replaced since it was listed: it is cut anew.
+            self.item = replace(self.item, size=begun.size, mtime_ns=begun.mtime_ns, etag=begun.etag)
+        if begun.size >= 0 or begun.part_size:
+            part_size = begun.part_size or self.layout.part_size
+            self.layout = layout = plan_parts(self.item.size, part_size, min_part=1)
+            self.landed = {part.number: part for part in begun.landed if part.number <= layout.count}
 
     def take_part(self) -> int:
         """The next part to deal, or 0."""
         if self.again:
             return self.again.pop()
+        while self.next_part in self.landed:
+            self.next_part += 1
         if self.next_part > self.layout.count:
             return 0
         self.next_part += 1
@@ -123,6 +157,7 @@ class SharedTransfers:
         self.whole: list[Item] = []
         self._redone: set[int] = set()
         self.is_stopped = False
+        self._keeps = False
 
     def __len__(self) -> int:
         return len(self._shared)
@@ -141,25 +176,39 @@ class SharedTransfers:
         """One for each part that may be in flight."""
         return sum(min(shared.layout.count, self._limits.concurrency) for shared in self._shared.values())
 
-    def add(self, item: Item, layout: Layout) -> None:
-        """One more."""
+    def add(self, item: Item, layout: Layout | Stream) -> None:
+        """One more; the parts of a `Stream` are dealt as they are appended to it, until `stream_ended`."""
         self._shared[item.number] = _Shared(item, layout)
         self._waiting.append(item.number)
 
-    def stop(self) -> None:
-        """Begin nothing new; abandon what began."""
+    def stream_ended(self, number: int, size: int) -> None:
+        """The stream behind this transfer is whole: it had `size` bytes."""
+        shared = self._shared.get(number)
+        if shared is not None:
+            shared.item = replace(shared.item, size=size)
+            if shared.phase is Phase.MOVING and shared.is_complete:
+                self._finish(shared)
+
+    def clean_up(self, item: Item, begun: Begun) -> None:
+        """Abandon what an earlier job had begun and nobody goes on with."""
+        shared = self._shared[item.number] = _Shared(item, plan_parts(0, 1, min_part=1), begun=begun)
+        self._drop(shared)
+
+    def stop(self, *, keeps: bool = False) -> None:
+        """Begin nothing new; abandon what began, or keep it for a later job."""
         self.is_stopped = True
+        self._keeps = keeps
         for number in self._waiting:
             del self._shared[number]
         self._waiting.clear()
         for shared in list(self._shared.values()):
             if shared.phase is Phase.MOVING:
-                self._drop(shared)
+                self._interrupt(shared)
 
     def deal(self, orders: list[tuple[int, Order]]) -> None:
         """Add the orders to send now: last steps first, then parts, then new beginnings."""
         self._deal_steps(orders)
-        self._deal_parts(orders)
+        _deal_parts(self._shared.values(), self._crowd, self._limits, orders)
         self._deal_beginnings(orders)
 
     def take_drops(self) -> list[tuple[int, Order]]:
@@ -193,34 +242,35 @@ class SharedTransfers:
         for number in steps:
             self._redo_step(self._shared[number])
 
-    def begun(self, worker: int, begun: Begun) -> None:
-        """A shared transfer exists at its destination."""
+    def begun(self, worker: int, begun: Begun) -> Layout | Stream | None:
+        """A shared transfer exists at its destination; its parts, or None where nobody waits for it any more."""
         shared = self._shared.get(begun.item)
         if shared is None or begun.item not in self._crowd[worker].steps:
-            return
+            return None
         self._crowd[worker].steps.discard(begun.item)
-        shared.begun = begun
-        shared.phase = Phase.MOVING
-        if begun.size >= 0:
-            # The object was replaced since it was listed: it is cut anew.
-            shared.item = replace(shared.item, size=begun.size, mtime_ns=begun.mtime_ns, etag=begun.etag)
-            shared.layout = plan_parts(begun.size, shared.layout.part_size, min_part=1)
+        shared.begin(begun)
         if self.is_stopped:
-            self._drop(shared)
+            self._interrupt(shared)
+        elif shared.landed and shared.is_complete:
+            self._finish(shared)
+        return shared.layout
 
-    def part_moved(self, worker: int, moved: PartMoved) -> None:
-        """A part has landed."""
+    def part_moved(self, worker: int, moved: PartMoved) -> bool:
+        """A part has landed; False where it was not this worker's (any more)."""
         held = self._crowd[worker]
         shared = self._shared.get(moved.item)
         if shared is None or (moved.item, moved.part.number) not in held.parts:
-            return
+            return False
         held.parts.discard((moved.item, moved.part.number))
         shared.moving.discard(moved.part.number)
         shared.landed[moved.part.number] = moved.part
+        if isinstance(shared.layout, Stream):
+            shared.layout.land(moved.part.number)
         if shared.phase is Phase.DROPPING:
             self._abandon_when_quiet(shared)
-        elif len(shared.landed) == shared.layout.count:
+        elif shared.is_complete:
             self._finish(shared)
+        return True
 
     def failed(self, worker: int, failed: Failed) -> None:
         """A step or a part of a shared transfer failed for good."""
@@ -239,16 +289,18 @@ class SharedTransfers:
             shared.moving.discard(failed.part)
             self._part_failed(shared, failed.failure)
 
-    def abandoned(self, worker: int, number: int) -> None:
-        """The multipart upload is aborted, the temporary file is gone."""
+    def abandoned(self, worker: int, number: int) -> bool:
+        """The multipart upload is aborted, the temporary file is gone; False where nobody waits for that any more."""
         shared = self._shared.get(number)
         if shared is None or number not in self._crowd[worker].steps:
-            return
+            return False
         self._crowd[worker].steps.discard(number)
         if shared.failure is not None:
             self._end_failed(shared, shared.failure)
         else:
+            shared.starts_over = shared.starts_over or shared.phase is Phase.BEGINNING
             self._leave(shared)
+        return True
 
     def _deal_steps(self, orders: list[tuple[int, Order]]) -> None:
         while self._steps:
@@ -256,22 +308,6 @@ class SharedTransfers:
             worker = self._crowd.least_loaded()
             self._crowd[worker].steps.add(number)
             orders.append((worker, order))
-
-    def _deal_parts(self, orders: list[tuple[int, Order]]) -> None:
-        for shared in self._shared.values():
-            if shared.phase is not Phase.MOVING or shared.begun is None:
-                continue
-            while len(shared.moving) < self._limits.concurrency:
-                worker = self._crowd.fewest_parts()
-                if len(self._crowd[worker].parts) >= self._limits.parts_per_worker:
-                    return
-                number = shared.take_part()
-                if not number:
-                    break
-                offset, size = shared.layout.part(number)
-                shared.moving.add(number)
-                self._crowd[worker].parts.add((shared.item.number, number))
-                orders.append((worker, MovePart(shared.item, shared.begun, number, offset, size)))
 
     def _deal_beginnings(self, orders: list[tuple[int, Order]]) -> None:
         """Begin as many large objects as keep every worker's hands full of parts."""
@@ -294,7 +330,7 @@ class SharedTransfers:
         self._steps.append((shared.item.number, Finish(shared.item, shared.begun, parts)))
 
     def _part_failed(self, shared: _Shared, failure: Failure) -> None:
-        if shared.starts_over:
+        if shared.starts_over or shared.is_kept:
             self._abandon_when_quiet(shared)  # whatever the other parts fail with, called back as they are
         elif failure.code == _IN_ONE_STREAM and shared.failure is None:
             shared.starts_over = shared.goes_whole = True
@@ -305,17 +341,20 @@ class SharedTransfers:
             self._fail(shared, failure)
 
     def _finish_failed(self, shared: _Shared, failure: Failure) -> None:
-        if failure.code in _ENDS_ANEW and shared.item.number not in self._redone:
+        if failure.code == _CHANGED and not shared.may_be_done:
+            self._start_over_or_fail(shared, failure)
+        elif failure.code in _ENDS_ANEW and shared.item.number not in self._redone:
             self._redone.add(shared.item.number)
             self._start_over_or_fail(shared, failure)
         else:
             self._fail(shared, failure)
 
     def _start_over_or_fail(self, shared: _Shared, failure: Failure) -> None:
-        if not self.is_stopped and self._losses.may_try_again(shared.item):
+        is_gone = isinstance(shared.layout, Stream)  # what was read from a stream cannot be read again
+        if not self.is_stopped and not is_gone and self._losses.may_try_again(shared.item):
             shared.starts_over = True
             self._drop(shared)
-        elif failure.code == "PreconditionFailed" and shared.item.direction is not Direction.UPLOAD:
+        elif failure.code == "PreconditionFailed" and shared.item.direction not in _FROM_HERE:
             self._fail(shared, Failure.of(object_changing(shared.item.source_key or shared.item.key)))
         else:
             self._fail(shared, failure)
@@ -326,6 +365,11 @@ class SharedTransfers:
             shared.failure = failure
         if shared.phase is not Phase.ABANDONING:
             self._drop(shared)
+
+    def _interrupt(self, shared: _Shared) -> None:
+        """The job was told to stop while this one was moving."""
+        shared.is_kept = self._keeps and not isinstance(shared.layout, Stream)
+        self._drop(shared)
 
     def _drop(self, shared: _Shared) -> None:
         """Call back the parts in flight, then abandon."""
@@ -339,7 +383,7 @@ class SharedTransfers:
     def _abandon_when_quiet(self, shared: _Shared) -> None:
         if shared.moving:
             return
-        if shared.begun is None:
+        if shared.begun is None or shared.is_kept:
             self._leave(shared)
             return
         shared.phase = Phase.ABANDONING
@@ -373,9 +417,29 @@ class SharedTransfers:
             else:
                 self._fail(shared, lost_failure())
         elif shared.phase is Phase.FINISHING and shared.item.direction is not Direction.DOWNLOAD:
+            shared.may_be_done = True
             self._finish(shared)
         else:
             # Nothing is known of the temporary file (it may be published already): it goes, and the object is fetched
             # again. A transfer that had not begun simply begins again.
             shared.starts_over = True
             self._drop(shared)
+
+
+def _deal_parts(transfers: Iterable[_Shared], crowd: Crowd, limits: Limits, orders: list[tuple[int, Order]]) -> None:
+    """Parts for every worker whose hands are not full, of the first transfer first."""
+    for shared in transfers:
+        if shared.phase is not Phase.MOVING or shared.begun is None:
+            continue
+        while len(shared.moving) < limits.concurrency:
+            worker = crowd.fewest_parts()
+            if len(crowd[worker].parts) >= limits.parts_per_worker:
+                return
+            number = shared.take_part()
+            if not number:
+                break
+            offset, size = shared.layout.part(number)
+            shared.moving.add(number)
+            crowd[worker].parts.add((shared.item.number, number))
+            at = shared.layout.place(number) if isinstance(shared.layout, Stream) else 0
+            orders.append((worker, MovePart(shared.item, shared.begun, number, offset, size, at)))

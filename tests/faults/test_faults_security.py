@@ -197,7 +197,7 @@ def test_s2_s3_no_secret_is_written(guarded, form, trouble, operation):
 
 @pytest.mark.parametrize("trouble", ["nothing", "echo"])
 def test_s2_the_customers_key_is_not_written(guarded, trouble):
-    """Nor is the key of SSE-C, which every request carries (over TLS; without it the command refuses)."""
+    """Nor is the key of SSE-C, which every request carries (over TLS)."""
     lab = guarded
     if trouble == "echo":
         lab.plan.add(Rule(action=TROUBLES["echo"], times=ALWAYS))

@@ -153,6 +153,7 @@ class Lab:
         directory: of the test.
         prefix: a command that runs the command.
         cwd: where it runs, or None for here.
+        verb: what is run: ``cp`` or another that takes sources and a destination.
     """
 
     def __init__(self, server: S3Server, plan: Injector, directory: Path, arguments: tuple[str, ...] = ()) -> None:
@@ -168,6 +169,7 @@ class Lab:
         self.arguments = arguments
         self.prefix: tuple[str, ...] = ()
         self.cwd: Path | None = None
+        self.verb = "cp"
         for name in (BUCKET, OTHER):
             server.store.create_bucket(name)
         self.source = directory / "source"
@@ -192,7 +194,7 @@ class Lab:
     # --- runs ---
 
     def run(self, aim: Aim, *arguments: str | Path, deadline_s: float = DEADLINE_S) -> Run:
-        """Run ``orbit cp`` with `arguments`, and judge what it left."""
+        """Run ``orbit cp``, or another verb, with `arguments`, and judge what it left."""
         orbit = Orbit(self.environment, self.cwd, self.prefix)
         started_s = time.monotonic()
         result = orbit(*self.command(*arguments), timeout_s=deadline_s + 15)
@@ -201,7 +203,7 @@ class Lab:
 
     def command(self, *arguments: str | Path) -> tuple[str | Path, ...]:
         """The arguments of ``orbit`` with which `run` runs it."""
-        return ("cp", *BASE, "--endpoint-url", self.endpoint_url, *self.arguments, *arguments)
+        return (self.verb, *BASE, "--endpoint-url", self.endpoint_url, *self.arguments, *arguments)
 
     def upload(self, size: int = SMALL, *arguments: str, name: str = "object", deadline_s: float = DEADLINE_S) -> Run:
         """Upload one file."""

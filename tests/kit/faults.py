@@ -69,6 +69,7 @@ class Rule:
     Attributes:
         action: what is done.
         operation: S3's names of the operations it is done to, separated by spaces; ``''`` means all.
+        bucket: its name; ``''`` means any.
         key: regular expression that the key must contain.
         part: number of the part; that of a ranged GetObject is counted in steps of `PART`. 0 means all.
         attempt: which try of the same request; 0 means any.
@@ -80,6 +81,7 @@ class Rule:
 
     action: Action
     operation: str = ""
+    bucket: str = ""
     key: str = ""
     part: int = 0
     attempt: int = 0
@@ -92,6 +94,7 @@ class Rule:
         """Whether this exchange is one of those meant."""
         return (
             (not self.operation or request.operation in self.operation.split())
+            and self.bucket in {"", request.bucket}
             and re.search(self.key, request.key) is not None
             and self.part in {0, part_of(request)}
             and self.attempt in {0, attempt}
@@ -109,7 +112,7 @@ class Rule:
         return json.loads(json.dumps(found))
 
 
-_FIELDS = ("operation", "key", "part", "attempt", "header", "nth", "times", "probability")
+_FIELDS = ("operation", "bucket", "key", "part", "attempt", "header", "nth", "times", "probability")
 
 
 def rules_from_json(rows: Iterable[Mapping[str, Any]]) -> list[Rule]:

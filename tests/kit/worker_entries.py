@@ -77,7 +77,7 @@ def sleep(spec: WorkerSpec) -> int:
 
 def half_a_frame(spec: WorkerSpec) -> int:
     """End in the middle of a message."""
-    os.write(spec.events_fd, b"orb\x01\x10")
+    os.write(spec.events_fd, b"orb\x02\x10")
     return 0
 
 

@@ -232,7 +232,7 @@ _PROCESSES = (
     Sabotage(
         "a damaged message between processes is believed",
         "R16",
-        (Edit("proc/channel.py", "    if crc32c.crc32c(payload) != checksum:\n", "    if False:\n"),),
+        (Edit("proc/channel.py", "    if zlib.crc32(payload) != checksum:\n", "    if False:\n"),),
         ("proc/test_channel.py::test_every_flipped_bit_is_noticed",),
     ),
 )

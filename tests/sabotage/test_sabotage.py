@@ -1,6 +1,7 @@
 """Every guarantee is guarded by a test that misses it: see `tests.kit.sabotage`.
 
-The lists are data: `tests.sabotage.transfers`, `tests.sabotage.answers`, `tests.sabotage.local`.
+The lists are data: `tests.sabotage.transfers`, `tests.sabotage.answers`, `tests.sabotage.local`,
+`tests.sabotage.moves`, `tests.sabotage.library`.
 """
 
 from __future__ import annotations
@@ -12,10 +13,18 @@ import pytest
 from tests.kit.sabotage import Workshop
 from tests.kit.sabotage import slips
 from tests.sabotage import answers
+from tests.sabotage import library
 from tests.sabotage import local
+from tests.sabotage import moves
 from tests.sabotage import transfers
 
-SABOTAGES = (*transfers.SABOTAGES, *answers.SABOTAGES, *local.SABOTAGES)
+SABOTAGES = (
+    *transfers.SABOTAGES,
+    *answers.SABOTAGES,
+    *local.SABOTAGES,
+    *moves.SABOTAGES,
+    *library.SABOTAGES,
+)
 GROUPS = 4
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -25,7 +34,7 @@ def test_the_list_is_in_order():
     names = [sabotage.name for sabotage in SABOTAGES]
     assert len(set(names)) == len(names)
     assert len(names) >= 40
-    assert {sabotage.guarantee for sabotage in SABOTAGES} == {f"R{number}" for number in range(1, 17)}
+    assert {sabotage.guarantee for sabotage in SABOTAGES} == {f"R{number}" for number in range(1, 18)}
 
 
 @pytest.mark.parametrize("group", range(GROUPS))
