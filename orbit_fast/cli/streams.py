@@ -15,9 +15,14 @@ def installed_version() -> str:
     return __version__
 
 
+def version_line() -> bytes:
+    """The version, as a person reads it."""
+    return f"orbit {installed_version()}\n".encode()
+
+
 def print_version() -> int:
     """Print the version on stdout; returns the exit status."""
-    return print_data(f"orbit {installed_version()}\n".encode())
+    return print_data(version_line())
 
 
 def print_data(data: bytes) -> Exit:

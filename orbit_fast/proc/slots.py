@@ -4,11 +4,15 @@ One anonymous mapping is made before the workers and inherited by them. It has n
 ``kill -9``, nobody else can open it. On Linux it is a memfd whose size is sealed, so that nobody can shrink it under a
 reader; elsewhere a temporary file that is unlinked at once. It holds, in this order::
 
-    header (one page) | counters: a row a worker | slot table: owner, generation | slots
+    header (one page) | counters: a row a worker | slot table: owner, generation | slots | stage
 
 *Who writes what.* Worker ``w`` owns the contiguous slots ``w*n … (w+1)*n-1`` and their table entries; the supervisor
 writes them only when it has reaped the worker (`SlotArena.reclaim`). So every 8-byte cell has one writer, and a slot
 needs no lock.
+
+The *stage* belongs to the supervisor, and is there only where bytes pass through it: from stdin, or to stdout. Workers
+receive into it and send from it where an order says so; a piece of it is used again only when the order has been
+answered, or the worker that had it has been reaped.
 
 *When is a slot free?* Not when somebody says so, but when nothing can read it any more. Engines have corrupted uploads
 by reusing a buffer that a slow attempt was still sending from. Here every lease hands out a fresh view whose exporter
@@ -42,10 +46,10 @@ from orbit_fast.proc.cells import CellBoard
 
 SLOT_SIZE = 1 << 20
 """Default slot: 1 MiB reads and sends cost the least CPU per byte (64 KiB 0.215, 1 MiB 0.16, 8 MiB 0.28 s/GiB)."""
-MAGIC = 0x31544F4C5342524F
-"""``ORBSLOT1``, little endian: the layout's name and version."""
+MAGIC = 0x32544F4C5342524F
+"""``ORBSLOT2``, little endian: the layout's name and version."""
 
-_HEADER = struct.Struct("<5Q")
+_HEADER = struct.Struct("<6Q")
 _HEADER_BYTES = 4096
 _ENTRY_CELLS = 2
 _ENTRY_BYTES = 8 * _ENTRY_CELLS
@@ -67,9 +71,10 @@ class SlotArena:
         slots_per_worker: how many slots each of them owns.
         slot_size: bytes of a slot, whole pages.
         board: the counters.
+        stage: the supervisor's own memory; empty where none was asked for.
     """
 
-    __slots__ = ("_first_slot", "_map", "_table", "board", "fd", "slot_size", "slots_per_worker", "workers")
+    __slots__ = ("_first_slot", "_map", "_table", "board", "fd", "slot_size", "slots_per_worker", "stage", "workers")
 
     def __init__(self, fd: int) -> None:
         """Map what `fd` holds; `create` and `attach` are the ways in.
@@ -83,7 +88,7 @@ class SlotArena:
         if size < _HEADER_BYTES:
             raise Internal(f"the shared mapping has {size} bytes")
         self._map = mmap.mmap(fd, size)
-        magic, slot_size, per_worker, workers, total = _HEADER.unpack_from(self._map)
+        magic, slot_size, per_worker, workers, stage, total = _HEADER.unpack_from(self._map)
         if magic != MAGIC or total != len(self._map):
             self._map.close()
             raise Internal("the shared mapping is not one of this version")
@@ -97,10 +102,11 @@ class SlotArena:
         with memoryview(self._map) as memory:
             self.board = CellBoard(memory[_HEADER_BYTES:], workers=workers)
             self._table = memory[table_at : table_at + workers * per_worker * _ENTRY_BYTES].cast("Q")
+            self.stage = memory[total - stage :]
 
     @classmethod
-    def create(cls, *, max_memory: int, workers: int, slot_size: int = SLOT_SIZE) -> SlotArena:
-        """An arena of at most `max_memory` bytes of slots, but at least one slot a worker.
+    def create(cls, *, max_memory: int, workers: int, slot_size: int = SLOT_SIZE, stage: int = 0) -> SlotArena:
+        """An arena of at most `max_memory` bytes of stage and slots, but at least one slot a worker.
 
         Raises:
             NoSpace: the system does not even give one slot a worker.
@@ -109,24 +115,25 @@ class SlotArena:
         if workers < 1 or slot_size < 1:
             raise ValueError(f"an arena for {workers} workers with slots of {slot_size} bytes")
         slot_size = _align(slot_size)
-        per_worker = max(1, max_memory // slot_size // workers)
+        stage = _align(stage)
+        per_worker = max(1, (max_memory - stage) // slot_size // workers)
         while True:
             try:
-                return cls._make(workers, per_worker, slot_size)
+                return cls._make(workers, per_worker, slot_size, stage)
             except OSError as error:
                 if error.errno not in _TOO_BIG:
                     raise
                 if per_worker == 1:
-                    size = workers * slot_size >> 20
+                    size = (workers * slot_size + stage) >> 20
                     raise NoSpace(f"the system does not give {size} MiB of shared memory: {error.strerror}") from error
             per_worker = per_worker // 2
 
     @classmethod
-    def _make(cls, workers: int, per_worker: int, slot_size: int) -> SlotArena:
-        total = _first_slot(workers, per_worker) + workers * per_worker * slot_size
+    def _make(cls, workers: int, per_worker: int, slot_size: int, stage: int) -> SlotArena:
+        total = _first_slot(workers, per_worker) + workers * per_worker * slot_size + stage
         fd = _open_anonymous(total)
         try:
-            os.pwrite(fd, _HEADER.pack(MAGIC, slot_size, per_worker, workers, total), 0)
+            os.pwrite(fd, _HEADER.pack(MAGIC, slot_size, per_worker, workers, stage, total), 0)
             return cls(fd)
         except BaseException:
             os.close(fd)
@@ -194,6 +201,7 @@ class SlotArena:
         self.board.close()
         self._table.release()
         try:
+            self.stage.release()
             self._map.close()
         except BufferError as error:
             raise Internal("the shared mapping is closed while somebody still holds memory of it") from error

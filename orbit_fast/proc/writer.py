@@ -19,12 +19,15 @@ disk cut short, the beginning is taken away again.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import select
+import selectors
 import stat
 import sys
 from collections.abc import Callable
+from collections.abc import Iterable
 
 CAPACITY = 1 << 20
 """Queued bytes from which the writer is congested: some thousand lines."""
@@ -78,7 +81,7 @@ class LineWriter:
             is_terminal = os.isatty(fd)
             self.is_pollable = stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or is_terminal
             if is_terminal or stat.S_ISFIFO(mode):
-                self._fd = _open_again(fd, is_terminal=is_terminal)
+                self._fd = open_again(fd, is_terminal=is_terminal)
 
     def close(self) -> None:
         """Drop what is queued and end. Stop watching `fileno` first; closing twice is harmless."""
@@ -200,7 +203,19 @@ class LineWriter:
         return f"<LineWriter fd={self._fd} {state} queued={len(self._buffer)} lost={self.lost_bytes}>"
 
 
-def _open_again(fd: int, *, is_terminal: bool) -> int:
+def watch_writers(selector: selectors.BaseSelector, writers: Iterable[LineWriter]) -> None:
+    """Wake up when a reader of ours has taken something; a file always takes a write, and needs no watching."""
+    for writer in writers:
+        is_watched = writer.fileno() in selector.get_map()
+        wants = writer.is_pollable and writer.wants_write
+        if wants and not is_watched:
+            with contextlib.suppress(PermissionError):  # epoll takes no file; then the tick looks after it
+                selector.register(writer.fileno(), selectors.EVENT_WRITE, writer.pump)
+        elif is_watched and not wants:
+            selector.unregister(writer.fileno())
+
+
+def open_again(fd: int, *, is_terminal: bool, access: int = os.O_WRONLY) -> int:
     """The terminal or pipe behind `fd` as a non-blocking open file of our own, or `fd` where that cannot be had."""
     try:
         if is_terminal:
@@ -209,6 +224,6 @@ def _open_again(fd: int, *, is_terminal: bool) -> int:
             path = f"/proc/self/fd/{fd}"
         else:
             return fd
-        return os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        return os.open(path, access | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError:  # another user's pipe, a terminal of another container, a reader that is gone
         return fd

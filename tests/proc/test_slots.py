@@ -320,4 +320,31 @@ def test_a_killed_worker_leaves_nothing_leased(arena, method):
 
 def test_magic_is_text():
     """A dump of the mapping begins with the layout's name."""
-    assert room.MAGIC.to_bytes(8, "little") == b"ORBSLOT1"
+    assert room.MAGIC.to_bytes(8, "little") == b"ORBSLOT2"
+
+
+def test_the_stage_is_shared_and_no_slot():
+    """What one process puts there, another one sees; slots and counters lie elsewhere; both count as memory."""
+    arena = SlotArena.create(max_memory=16 << 12, workers=2, slot_size=4096, stage=10_000)
+    other = SlotArena.attach(os.dup(arena.fd))
+    assert (len(arena.stage), arena.slots_per_worker) == (12288, 6)
+    arena.stage[:] = b"\xaa" * len(arena.stage)
+    assert other.stage == arena.stage
+    pool = SlotPool(other, 1)
+    slots = [pool.lease() for _ in range(6)]
+    for slot in slots:
+        assert bytes(slot.view) == bytes(4096)
+        slot.view[:] = b"\xbb" * 4096
+        slot.release()
+    del slots, slot
+    assert set(arena.stage) == {0xAA}
+    pool.close()
+    other.close()
+    arena.close()
+
+
+def test_there_is_no_stage_where_none_was_asked_for():
+    """Most jobs pass no stream."""
+    arena = SlotArena.create(max_memory=1 << 20, workers=1)
+    assert len(arena.stage) == 0
+    arena.close()

@@ -101,7 +101,7 @@ def test_the_given_file_stays_blocking(pipe, writing):
 
 def test_pipe_that_cannot_be_opened_again(pipe, writing, monkeypatch):
     """Where the pipe cannot be opened once more, poll says when there is room, and nothing waits either."""
-    monkeypatch.setattr(room, "_open_again", lambda fd, is_terminal: fd)
+    monkeypatch.setattr(room, "open_again", lambda fd, is_terminal: fd)
     writer = writing(pipe[1])
     assert writer.fileno() == pipe[1]
     writer.write(LINE * 2000)
