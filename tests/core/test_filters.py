@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orbit_fast.core.errors import InvalidConfig
 from orbit_fast.core.filters import Selection
+from orbit_fast.core.filters import parse_rules
 from orbit_fast.core.settings import SelectionSettings
 
 
@@ -81,3 +83,78 @@ def test_order_does_not_matter(include, exclude, name) -> None:
     forward = Selection(SelectionSettings(include=tuple(include), exclude=tuple(exclude)))
     backward = Selection(SelectionSettings(include=tuple(include[::-1]), exclude=tuple(exclude[::-1])))
     assert forward.accepts(name, 1, 1) == backward.accepts(name, 1, 1)
+
+
+def _fits(pattern, text):
+    """The textbook matcher of ``*`` and ``?``."""
+    if not pattern:
+        return not text
+    if pattern[0] == "*":
+        return _fits(pattern[1:], text) or (bool(text) and _fits(pattern, text[1:]))
+    return bool(text) and pattern[0] in ("?", text[0]) and _fits(pattern[1:], text[1:])
+
+
+SOME = st.lists(st.text(alphabet="ab*?/.[]", min_size=1, max_size=4), max_size=3).map(tuple)
+
+
+@given(
+    include=SOME,
+    exclude=SOME,
+    rules=st.lists(st.tuples(st.sampled_from("+-"), st.text("ab*?/", min_size=1))),
+    name=st.text(alphabet="ab/.[", max_size=6),
+)
+def test_against_a_matcher_of_ten_lines(include, exclude, rules, name) -> None:
+    """A name takes part when no exclude fits it, and some include, if there is any; rules of files are the same."""
+    selection = Selection(SelectionSettings(include=include, exclude=exclude, rules=tuple(rules)))
+    includes = [*include, *(pattern for sign, pattern in rules if sign == "+")]
+    excludes = [*exclude, *(pattern for sign, pattern in rules if sign == "-")]
+    is_wanted = not includes or any(_fits(pattern, name) for pattern in includes)
+    assert selection.accepts_name(name) == (is_wanted and not any(_fits(pattern, name) for pattern in excludes))
+
+
+def test_a_filter_file() -> None:
+    """Signs, comments, blank lines; blanks before a pattern go, blanks in it and behind it stay."""
+    content = "\ufeff# what to take\n+ *.txt\r\n\n-\ttmp/*\n  + a b \n\t# + no\n- - -\n+ #1\n- \u00e9".encode()
+    assert parse_rules(content, "rules") == (
+        ("+", "*.txt"),
+        ("-", "tmp/*"),
+        ("+", "a b "),
+        ("-", "- -"),
+        ("+", "#1"),
+        ("-", "\u00e9"),
+    )
+    assert parse_rules(b"", "rules") == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        (b"*.txt", "expected '+ PATTERN' or '- PATTERN', found '*.txt'"),
+        (b"+*.txt", "expected '+ PATTERN' or '- PATTERN', found '+*.txt'"),
+        (b"+", "expected '+ PATTERN' or '- PATTERN', found '+'"),
+        (b"-  ", "expected '+ PATTERN' or '- PATTERN', found '-  '"),
+        (b"! x", "expected '+ PATTERN' or '- PATTERN', found '! x'"),
+        (b"+ \xff", "not UTF-8"),
+    ],
+)
+def test_what_is_no_rule(line, complaint) -> None:
+    """The file and the line are named, in one line."""
+    with pytest.raises(InvalidConfig) as caught:
+        parse_rules(b"# rules\n+ a\n" + line + b"\n", "my.rules")
+    assert caught.value.message == f"my.rules:3: {complaint}"
+
+
+@given(
+    rules=st.lists(
+        st.tuples(
+            st.sampled_from("+-"),
+            st.text(min_size=1).filter(
+                lambda text: text.strip(" \t") == text and not {*text} & {"\n", "\r"} and text.isprintable()
+            ),
+        )
+    )
+)
+def test_what_is_written_is_read(rules) -> None:
+    """Any printable pattern survives the file."""
+    content = "".join(f"{sign} {pattern}\n" for sign, pattern in rules).encode()
+    assert parse_rules(content, "rules") == tuple(rules)

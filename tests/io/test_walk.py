@@ -294,3 +294,40 @@ def test_files_are_looked_at_when_their_turn_comes(tmp_path, monkeypatch):
         next(entries)
     assert len(seen) == 5
     entries.close()
+
+
+def test_directories_are_told_where_asked_for(tmp_path):
+    """Each stands before what is in it, at the place of a key that ends in a slash; empty ones too."""
+    _make(tmp_path, [b"a-b", b"a/x", b"a.txt", b"b/c/y"])
+    (tmp_path / "empty").mkdir()
+    entries = _walk(tmp_path, directories=True)
+    assert [entry.path for entry in entries] == [
+        b"a-b",
+        b"a.txt",
+        b"a/",
+        b"a/x",
+        b"b/",
+        b"b/c/",
+        b"b/c/y",
+        b"empty/",
+    ]
+    assert [entry.path for entry in entries if entry.kind is Kind.DIRECTORY] == [b"a/", b"b/", b"b/c/", b"empty/"]
+
+
+def test_a_loop_comes_at_the_place_of_its_name(tmp_path):
+    """A link back up is no directory: it sorts without a slash, so the walk never goes backwards."""
+    _make(tmp_path, [b"a/a-b", b"a/a.txt", b"z"])
+    (tmp_path / "a" / "a").symlink_to(".")
+    paths = [entry.path for entry in _walk(tmp_path, follow_symlinks=True, directories=True)]
+    assert paths == [b"a/", b"a/a", b"a/a-b", b"a/a.txt", b"z"]
+
+
+@settings(max_examples=25, deadline=None)
+@given(names=st.sets(st.binary(min_size=1, max_size=3).filter(lambda name: not {*name} & {0, 0x2F}), max_size=12))
+def test_a_large_directory_is_sorted_on_disk(names):
+    """Names that memory is not meant to hold give the same walk, whatever bytes they are."""
+    names -= {b".", b".."}
+    with tempfile.TemporaryDirectory() as root, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(walk_module, "MAX_NAMES", 3)
+        _make(root, names)
+        assert [entry.path for entry in _walk(root)] == sorted(names)

@@ -57,6 +57,13 @@ ROWS = (
         verbs=_SYNC,
     ),
     Option(
+        name="wait",
+        path="sync.wait",
+        help="Where another sync is writing to the same destination, wait for its end.",
+        shape=Shape.FLAG,
+        verbs=_SYNC,
+    ),
+    Option(
         name="allow-empty-source",
         path="sync.allow_empty_source",
         help="A source that holds nothing is meant so.",

@@ -35,12 +35,12 @@ _OPEN: Final = os.O_DIRECTORY | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY
 
 
 def remove_keys(given: TaskSurroundings, task: RemoveExtraKeys) -> Flow[None]:
-    """Delete objects.
+    """Delete objects that still have the ETag that was listed, where the service knows such a condition.
 
     Raises:
         S3Error: nothing may be deleted at all.
     """
-    removal = Removal(given)
+    removal = Removal(given, {key: etag for key, etag in task.extras if etag})
     try:
         yield from removal.add(task.site, [(key, "") for key, _ in task.extras])
         yield from removal.finish()

@@ -1,0 +1,138 @@
+"""Deletion on the strength of what was not seen, made possible in one way after another (R18)."""
+
+from __future__ import annotations
+
+from tests.kit.sabotage import Edit
+from tests.kit.sabotage import Sabotage
+
+_FAULTS = "faults/test_faults_sync.py::"
+_GUARD = "core/test_guard.py::"
+_SYNC = "core/test_sync.py::"
+
+SABOTAGES = (
+    Sabotage(
+        "a listing that broke off has ended",
+        "R18",
+        (
+            Edit(
+                "proc/sync_sides.py",
+                "            return None if self._space.refused(one.number) else self._on_failure(answer.failure)\n",
+                '            self._space.answer(one.number, [], [], "")\n'
+                "            self._collect()\n            return None\n",
+            ),
+        ),
+        (_FAULTS + "test_l1_l2_a_page_that_cannot_be_had[503-3-source]",),
+    ),
+    Sabotage(
+        "names may go backwards",
+        "R18",
+        (
+            Edit(
+                "core/merge.py",
+                "        if not is_after or not all(map(operator.lt, names, names[1:])):\n",
+                "        if False:\n",
+            ),
+        ),
+        ("core/test_merge.py::test_a_side_that_goes_back_is_refused",),
+    ),
+    Sabotage(
+        "a side that is behind has ended",
+        "R18",
+        (
+            Edit(
+                "core/merge.py",
+                "            elif has_source and destination.is_ended:\n",
+                "            elif has_source:\n",
+            ),
+        ),
+        ("core/test_merge.py::test_what_is_missing_is_told_only_when_it_is_certain",),
+    ),
+    Sabotage(
+        "extras go although a copy failed",
+        "R18",
+        (Edit("core/guard.py", "    if case.failed:\n", "    if False:\n"),),
+        (_FAULTS + "test_a_copy_that_fails_cancels_every_deletion[source]",),
+    ),
+    Sabotage(
+        "extras go although a side was not seen whole",
+        "R18",
+        (Edit("core/guard.py", "    if not case.is_whole:\n", "    if False:\n"),),
+        (_GUARD + "test_what_stands_in_the_way",),
+    ),
+    Sabotage(
+        "an empty source empties the destination",
+        "R18",
+        (Edit("core/guard.py", "    if not case.at_source and not case.allows_empty_source:\n", "    if False:\n"),),
+        (_FAULTS + "test_d8_an_empty_source_deletes_nothing",),
+    ),
+    Sabotage(
+        "any number may go",
+        "R18",
+        (
+            Edit(
+                "core/guard.py", "    if not case.limit.allows(case.extras, case.at_destination):\n", "    if False:\n"
+            ),
+        ),
+        (_FAULTS + "test_l9_more_deletions_than_can_be_meant",),
+    ),
+    Sabotage(
+        "what is unknown is absent",
+        "R18",
+        (
+            Edit(
+                "core/sync.py",
+                "        if not options.deletes or self._is_protected(name):\n",
+                "        if not options.deletes:\n",
+            ),
+        ),
+        (_FAULTS + "test_d9_links_that_lead_nowhere_or_are_not_followed_protect_their_copies",),
+    ),
+    Sabotage(
+        "a filter protects one side only",
+        "R18",
+        (
+            Edit(
+                "core/sync.py",
+                "                if dest is not None and self._options.deletes_excluded:\n",
+                "                if dest is not None:\n",
+            ),
+        ),
+        (_FAULTS + "test_l12_a_filter_protects_both_sides",),
+    ),
+    Sabotage(
+        "an unreadable directory is an empty one",
+        "R18",
+        (
+            Edit(
+                "proc/sync_sides.py",
+                "            elif kind is not Kind.TEMPORARY:\n",
+                "            elif kind not in {Kind.TEMPORARY, Kind.UNREADABLE}:\n",
+            ),
+        ),
+        (_FAULTS + "test_d7_what_may_not_be_read_is_not_deleted",),
+    ),
+    Sabotage(
+        "a file that was written to meanwhile is removed",
+        "R18",
+        (
+            Edit(
+                "io/tasks/extras.py",
+                " or (found.st_size, found.st_mtime_ns) != (size, mtime_ns):\n",
+                ":\n",
+            ),
+        ),
+        (_FAULTS + "test_l11_what_has_changed_since_it_was_listed_stays",),
+    ),
+    Sabotage(
+        "a dry run deletes",
+        "R18",
+        (
+            Edit(
+                "io/tasks/extras.py",
+                "                if not given.settings.output.dry_run:\n",
+                "                if True:\n",
+            ),
+        ),
+        ("io/test_task_extras.py::test_a_plan_removes_nothing",),
+    ),
+)
