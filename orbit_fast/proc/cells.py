@@ -44,9 +44,13 @@ class Cell(enum.IntEnum):
     """Gauge: slots in use."""
     ALLOWED = 10
     """Grant, written by the supervisor: requests that the worker may have in flight; 0: as its settings say."""
+    BYTES_GRANTED = 11
+    """Grant, written by the supervisor: bytes that the worker may have sent and received in all, under a limit."""
+    HELD_BACK = 12
+    """Gauge: connections and requests that wait until more is granted."""
 
 
-GAUGES = (Cell.IN_FLIGHT, Cell.CONNECTIONS, Cell.SLOTS_LEASED)
+GAUGES = (Cell.IN_FLIGHT, Cell.CONNECTIONS, Cell.SLOTS_LEASED, Cell.HELD_BACK)
 
 
 class CellRow:
@@ -119,6 +123,25 @@ class CellBoard:
         """
         self._check(worker)
         self._cells[worker * ROW_CELLS + Cell.ALLOWED] = requests
+
+    def grant(self, worker: int, moved: int) -> None:
+        """Let a worker have moved so many bytes in all. Only the supervisor does.
+
+        Raises:
+            IndexError: there is no such worker.
+        """
+        self._check(worker)
+        self._cells[worker * ROW_CELLS + Cell.BYTES_GRANTED] = moved
+
+    def moved(self, worker: int) -> int:
+        """Bytes that a worker has sent and received in all, as far as it has told.
+
+        Raises:
+            IndexError: there is no such worker.
+        """
+        self._check(worker)
+        first = worker * ROW_CELLS
+        return int(self._cells[first + Cell.BYTES_SENT] + self._cells[first + Cell.BYTES_RECEIVED])
 
     def retire(self, worker: int) -> None:
         """Set the gauges of a worker back to zero. Only when its process has been reaped.

@@ -1,7 +1,8 @@
 """Looks after the crew a few times a second: spares a service that asks for it, and ends a worker that is stuck.
 
 How much may be in flight is one number for the whole job (`core.throttle`), moved by what all workers together were
-refused, and dealt out to them through the shared mapping: a cell each, which only the supervisor writes.
+refused, and dealt out to them through the shared mapping: a cell each, which only the supervisor writes. So is a limit
+on bytes per second, where there is one (`proc.purser`).
 
 A worker whose loop has not turned for a long time (a disk that does not answer, a mistake of ours) is killed; its work
 is another one's. That nothing takes for ever is what the limits inside a worker are for; this is the one outside.
@@ -16,10 +17,13 @@ from orbit_fast.core.throttle import shares
 from orbit_fast.proc.cells import Cell
 from orbit_fast.proc.cells import CellBoard
 from orbit_fast.proc.crew import Crew
+from orbit_fast.proc.purser import DEAL_EVERY_S
+from orbit_fast.proc.purser import Purser
 from orbit_fast.proc.report import Level
 from orbit_fast.proc.report import Report
 
 LOOK_EVERY_S = 0.2
+"""How often limits are looked at, and progress."""
 
 STUCK_S = 120.0
 """A loop that does not turn for so long will not: twice the longest time a healthy one was seen to take for a write."""
@@ -29,19 +33,33 @@ ASLEEP_S = 5.0
 
 
 class Governor:
-    """Watches the workers' cells and writes theirs."""
+    """Watches the workers' cells and writes theirs.
 
-    def __init__(self, crew: Crew, board: CellBoard, report: Report, *, ceiling: int) -> None:
+    Attributes:
+        every_s: how often it wants to look.
+        on_stuck: called with the number of a worker that is stuck.
+    """
+
+    def __init__(self, crew: Crew, board: CellBoard, report: Report, *, ceiling: int, max_bandwidth: int = 0) -> None:
         self._crew = crew
         self._board = board
         self._report = report
         self._throttle = Throttle(ceiling)
         self._beats: dict[int, tuple[int, int, float]] = {}
         self._looked_s = 0.0
+        self._purser = Purser(crew, board, max_bandwidth) if max_bandwidth else None
+        self.every_s = DEAL_EVERY_S if max_bandwidth else LOOK_EVERY_S
         self.on_stuck: Callable[[int], None] = crew.kill
+
+    @property
+    def allowed(self) -> int:
+        """How many requests may be in flight because the service asks to slow down; 0 where it does not."""
+        return self._throttle.limit if self._throttle.is_low else 0
 
     def look(self, now_s: float) -> None:
         """Do what there is to do at `now_s` (monotonic)."""
+        if self._purser is not None:
+            self._purser.look(now_s)
         slept = now_s - self._looked_s > ASLEEP_S
         if now_s - self._looked_s < LOOK_EVERY_S:
             return
