@@ -1,0 +1,211 @@
+"""Interrupted, and run again: only what was missing is moved, by the server's own count; and nothing is left."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from orbit_fast.core.settings import MIB
+from tests.e2e.conftest import BUCKET
+from tests.kit.command import descendants
+from tests.kit.command import finish
+
+PART = 5 * MIB
+PARTS = 40
+LARGE = b"".join(bytes([number]) * 16 + os.urandom(1024) * (PART // 1024) for number in range(PARTS))[
+    : PARTS * PART - 3
+]
+SOME = LARGE[: 3 * PART + 1]
+LIMITS = ("--json", "--part-size", "5", "--concurrency", "4", "--processes", "2")
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def state(tmp_path):
+    """Where journals are."""
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def orbit(orbit, state, tmp_path):
+    """The command, with a place for journals, in a directory of its own."""
+    (tmp_path / "here").mkdir()
+    return orbit.with_environment(XDG_STATE_HOME=str(state)).with_directory(tmp_path / "here")
+
+
+@pytest.fixture
+def here(tmp_path, orbit):
+    """Where it runs."""
+    return tmp_path / "here"
+
+
+def journals(state):
+    """The journals that there are."""
+    return list(state.rglob("*.journal"))
+
+
+def counted(server, operation):
+    """How many requests of this kind the server has answered well."""
+    return sum(entry.operation == operation and entry.status < 300 for entry in server.store.log)
+
+
+def interrupted(orbit, hold, number, *arguments, by=signal.SIGINT):
+    """Run the command until `hold` holds `number` requests back, then end it; what came of it."""
+    with orbit.start(*arguments) as process:
+        hold.wait_for(number)
+        family = descendants(process.pid)
+        process.send_signal(by)
+        if by != signal.SIGKILL:
+            hold.release()
+        result = finish(process)
+        hold.release()
+        for child in family:
+            child.wait(10)
+    return result
+
+
+def test_an_interrupted_upload_and_download_send_only_what_was_missing(server, gate, orbit, here, state):
+    """40 parts: a terminal's Ctrl-C in the middle of the upload, SIGKILL in the middle of the download."""
+    (here / "large").write_bytes(LARGE)
+    up = ("cp", "large", f"s3://{BUCKET}/dir/large", *LIMITS)
+    result = interrupted(orbit, gate.hold("UploadPart", after=17), 1, *up)
+    assert result.code == 130
+    told = result.err.decode()
+    assert "kept: s3://bkt/dir/large (" in told
+    assert "the same command goes on from there" in told
+    assert "orbit uploads s3://bkt/dir/large --abort" in told
+    assert len(server.store.unfinished_uploads()) == len(journals(state)) == 1
+    landed = len(server.store.unfinished_uploads()[0].parts)
+    assert 17 <= landed < PARTS
+    before = counted(server, "UploadPart")
+    again = orbit(*up, "--part-size", "9").expect(0)  # the parts keep the size that they had
+    assert counted(server, "UploadPart") - before == PARTS - landed
+    assert (again.done[0]["parts"], again.done[0]["resumed_bytes"]) == (PARTS, len(LARGE) - _rest(landed))
+    assert server.store.bucket(BUCKET).current("dir/large").content.read() == LARGE
+
+    down = ("cp", f"s3://{BUCKET}/dir/large", "back", *LIMITS)
+    before = counted(server, "GetObject")
+    result = interrupted(orbit, gate.hold("GetObject", after=15), 4, *down, by=signal.SIGKILL)
+    assert result.code == -signal.SIGKILL
+    assert not (here / "back").exists()
+    before = counted(server, "GetObject")
+    again = orbit(*down).expect(0)
+    fetched = counted(server, "GetObject") - before
+    assert PARTS - 15 <= fetched <= PARTS - 8
+    assert again.done[0]["resumed_bytes"] == len(LARGE) - _rest(PARTS - fetched)
+    assert (here / "back").read_bytes() == LARGE
+    assert sorted(os.listdir(here)) == ["back", "large"]
+    assert journals(state) == []
+
+
+def _rest(landed):
+    """Bytes of the parts that are missing, when the last one is among them."""
+    return (PARTS - landed) * PART - 3
+
+
+def test_without_resume_nothing_is_kept_and_nothing_is_read(server, gate, orbit, here, state):
+    """--no-resume: an interrupted upload is aborted; a journal that there is stays as it is."""
+    (here / "f").write_bytes(SOME)
+    up = ("cp", "f", f"s3://{BUCKET}/f", *LIMITS)
+    result = interrupted(orbit, gate.hold("UploadPart", after=1), 1, *up, "--no-resume").expect(130)
+    assert result.failures == []
+    assert server.store.unfinished_uploads() == []
+    assert not state.exists()
+    interrupted(orbit, gate.hold("UploadPart", after=1), 1, *up)
+    [journal] = journals(state)
+    kept = journal.read_bytes()
+    [done] = orbit(*up, "--no-resume").expect(0).done
+    assert "resumed_bytes" not in done
+    assert journal.read_bytes() == kept
+    orbit(*up).expect(0)
+    assert journals(state) == []
+
+
+@pytest.mark.parametrize("change", ["content", "gone"])
+def test_a_source_that_changed_starts_over(server, gate, orbit, here, state, change):
+    """What was kept of it is aborted; so it is where the source is gone, or is not among those of the command."""
+    (here / "src").mkdir()
+    (here / "src" / "f").write_bytes(SOME)
+    up = ("cp", "-R", "src", f"s3://{BUCKET}/p", *LIMITS)
+    interrupted(orbit, gate.hold("UploadPart", after=1), 1, *up)
+    if change == "content":
+        (here / "src" / "f").write_bytes(SOME[::-1])
+    else:
+        (here / "src" / "f").unlink()
+    result = orbit(*up).expect(0)
+    assert [event.get("resumed_bytes") for event in result.done] == ([None] if change == "content" else [])
+    assert server.store.unfinished_uploads() == []
+    assert journals(state) == []
+
+
+def test_an_object_that_was_replaced_is_fetched_anew(server, gate, orbit, here, state):
+    """Its ETag is another one: no range of the old one gets into the file."""
+    server.store.put(BUCKET, "k", SOME)
+    down = ("cp", f"s3://{BUCKET}/k", "f", *LIMITS)
+    interrupted(orbit, gate.hold("GetObject", after=2), 1, *down, by=signal.SIGKILL)
+    server.store.put(BUCKET, "k", SOME[::-1])
+    [done] = orbit(*down).expect(0).done
+    assert "resumed_bytes" not in done
+    assert (here / "f").read_bytes() == SOME[::-1]
+    assert (journals(state), os.listdir(here)) == ([], ["f"])
+
+
+def test_litter_of_a_killed_run_is_removed_by_the_next(server, gate, orbit, here, state):
+    """Temporary files of small downloads too; those of other runs are theirs."""
+    for number in range(8):
+        server.store.put(BUCKET, f"p/deep/{number}", bytes(2 * MIB))
+    foreign = here / "out" / "deep" / ".orbit-ffffffffffffffff-1.tmp"
+    foreign.parent.mkdir(parents=True)
+    foreign.write_bytes(b"somebody's")
+    dead = here / "out" / "deep" / ".orbit-0000000000000000-9.tmp"
+    down = ("cp", "-R", f"s3://{BUCKET}/p/", "out", "--json")
+    interrupted(orbit, gate.hold("GetObject", after=5), 3, *down, by=signal.SIGKILL)
+    [journal] = journals(state)
+    run = journal.read_bytes().split(b'"run":"')[1][:16].decode()
+    dead = dead.with_name(f".orbit-{run}-9.tmp")
+    dead.write_bytes(b"half of it")
+    orbit(*down).expect(0)
+    assert sorted(os.listdir(foreign.parent)) == [foreign.name, *"01234567"]
+    assert journals(state) == []
+    foreign.unlink()
+
+
+def test_a_place_that_cannot_be_written_is_no_failure(server, gate, orbit, here, state):
+    """Without a journal an interrupted upload is aborted; -v says why there is none."""
+    state.write_bytes(b"a file")
+    (here / "f").write_bytes(SOME)
+    up = ("cp", "f", f"s3://{BUCKET}/f", *LIMITS)
+    result = interrupted(orbit, gate.hold("UploadPart", after=1), 1, *up, "-v")
+    assert result.code == 130
+    assert b"no journal is kept" in result.err
+    assert server.store.unfinished_uploads() == []
+    orbit(*up).expect(0)
+
+
+def test_an_upload_that_was_given_up_is_aborted(server, gate, orbit, here, state):
+    """Its own permanent failure: nobody will go on with it."""
+    (here / "f").write_bytes(SOME)
+    gate.refuse("UploadPart", "AccessDenied", after=1)
+    orbit("cp", "f", f"s3://{BUCKET}/f", *LIMITS).expect(2)
+    assert server.store.unfinished_uploads() == []
+    assert journals(state) == []
+
+
+def test_two_runs_of_one_command_at_once(server, gate, orbit, here, state):
+    """The second one does not touch what the first one has under way: both upload, both end well."""
+    (here / "f").write_bytes(SOME)
+    up = ("cp", "f", f"s3://{BUCKET}/f", *LIMITS)
+    hold = gate.hold("UploadPart", after=1)
+    with orbit.start(*up) as first:
+        hold.wait_for(1)
+        with orbit.start(*up, "-v") as second:
+            hold.wait_for(3)
+            hold.release()
+            result = finish(second)
+        assert finish(first).expect(0).done
+    assert result.code == 0
+    assert b"another run of the same command" in result.err
+    assert counted(server, "UploadPart") == 8
+    assert journals(state) == []
