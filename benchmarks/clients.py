@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
-import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
 
+from benchmarks.native import beside
 from benchmarks.target import ACCESS_KEY
 from benchmarks.target import SECRET_KEY
 
@@ -24,12 +26,14 @@ class Work:
     """One piece of work.
 
     Attributes:
-        verb: ``up``, ``down``, ``one`` (upload one file) or ``version``.
+        verb: ``up``, ``down``, ``one`` (upload one file), ``list``, ``delete``, ``sync`` (local to S3), ``cat``,
+            ``pipe`` or ``version``.
         url: of the service.
         count: objects.
         size: bytes of each.
-        local: the directory (``one``: the file) to read or to write.
+        local: the directory (``one``, ``pipe``: the file) to read or to write.
         certificate: what to trust, over TLS.
+        is_far: answers take long, so that as many objects should be in flight as orbit has.
     """
 
     verb: str
@@ -38,11 +42,22 @@ class Work:
     size: int = 0
     local: Path = Path()
     certificate: Path | None = None
+    is_far: bool = False
 
     @property
     def prefix(self) -> str:
-        """Of the objects that are downloaded."""
+        """Of the objects that exist."""
         return f"synth/{self.size}/{self.count}/"
+
+    @property
+    def first_key(self) -> str:
+        """Of the first of them."""
+        return f"{self.prefix}0000/0000000.bin"
+
+    @property
+    def is_input(self) -> bool:
+        """Whether `local` is the command's standard input."""
+        return self.verb == "pipe"
 
 
 Command = Callable[[Work], list[str] | None]
@@ -82,38 +97,55 @@ def environment_for(client: Client, work: Work) -> dict[str, str]:
     }
     if work.certificate is not None:
         variables |= {"SSL_CERT_FILE": str(work.certificate), "AWS_CA_BUNDLE": str(work.certificate)}
+    if work.is_far:
+        variables["PEER_IN_FLIGHT"] = "256"
     return variables | dict(client.environment)
 
 
 # --- orbit -----------------------------------------------------------------------------------------------------------
 
 
-def _beside(name: str) -> str | None:
-    """A program installed beside the interpreter, else one in the PATH."""
-    found = Path(sys.executable).parent / name
-    return str(found) if found.exists() else shutil.which(name)
+@functools.cache
+def _knows(program: str, verb: str) -> bool:
+    """Whether this orbit has the command."""
+    result = subprocess.run([program, verb, "--help"], capture_output=True, check=False)
+    return result.returncode == 0
 
 
-def _orbit(*options: str) -> Command:
+def orbit_at(program: str | None, *options: str) -> Command:
+    """The commands of the orbit at `program`; None: the one that is installed."""
+
     def command(work: Work) -> list[str] | None:
-        program = _beside("orbit") or "orbit"
+        orbit = program or beside("orbit") or "orbit"
         if work.verb == "version":
-            return None if options else [program, "--version"]
+            return None if options else [orbit, "--version"]
+        words = _orbit_words(work)
+        if words is None or not _knows(orbit, words[0]):
+            return None
         trust = ["--ca-bundle", str(work.certificate)] if work.certificate else []
-        rest = ["--endpoint-url", work.url, *trust, *options]
-        if work.verb == "one":
-            return [program, "cp", str(work.local), f"s3://{BUCKET}/one.bin", *rest]
-        if work.verb == "up":
-            return [program, "cp", "--recursive", str(work.local), f"s3://{BUCKET}/up/", *rest]
-        if "--unsigned-payload" in options:
-            return None  # a download has no payload to sign
-        return [program, "cp", "--recursive", f"s3://{BUCKET}/{work.prefix}", str(work.local), *rest]
+        return [orbit, *words, "--endpoint-url", work.url, *trust, *options]
 
     return command
 
 
+def _orbit_words(work: Work) -> list[str] | None:
+    there = f"s3://{BUCKET}/{work.prefix}"
+    words = {
+        "one": ["cp", str(work.local), f"s3://{BUCKET}/one.bin"],
+        "up": ["cp", "--recursive", str(work.local), f"s3://{BUCKET}/up/"],
+        "down": ["cp", "--recursive", there, str(work.local)],
+        "list": ["ls", f"{there}*"],
+        "delete": ["rm", f"{there}*"],
+        "sync": ["sync", str(work.local), there],
+        "cat": ["cat", f"s3://{BUCKET}/{work.first_key}"],
+        "pipe": ["pipe", f"s3://{BUCKET}/piped.bin"],
+    }
+    return words.get(work.verb)
+
+
 def _orbit_unsigned(work: Work) -> list[str] | None:
-    return None if work.certificate is not None or work.verb == "one" else _orbit("--unsigned-payload")(work)
+    """Only uploads have a payload to sign, and only over plain HTTP is it signed."""
+    return orbit_at(None, "--unsigned-payload")(work) if work.verb in {"up", "pipe"} and not work.certificate else None
 
 
 # --- peers -----------------------------------------------------------------------------------------------------------
@@ -133,37 +165,56 @@ def _s5cmd_program() -> str | None:
 
 def _s5cmd(work: Work) -> list[str] | None:
     program = _s5cmd_program() or "s5cmd"
+    there = f"s3://{BUCKET}/{work.prefix}"
+    words = {
+        "one": ["cp", str(work.local), f"s3://{BUCKET}/one.bin"],
+        "up": ["cp", f"{work.local}/", f"s3://{BUCKET}/up/"],
+        "down": ["cp", f"{there}*", f"{work.local}/"],
+        "list": ["ls", f"{there}*"],
+        "delete": ["rm", f"{there}*"],
+        "sync": ["sync", f"{work.local}/", there],
+        "cat": ["cat", f"s3://{BUCKET}/{work.first_key}"],
+        "pipe": ["pipe", f"s3://{BUCKET}/piped.bin"],
+    }
     if work.verb == "version":
         return [program, "version"]
-    start = [program, "--endpoint-url", work.url, "cp"]
-    if work.verb == "one":
-        return [*start, str(work.local), f"s3://{BUCKET}/one.bin"]
-    if work.verb == "up":
-        return [*start, f"{work.local}/", f"s3://{BUCKET}/up/"]
-    return [*start, f"s3://{BUCKET}/{work.prefix}*", f"{work.local}/"]
+    return [program, "--endpoint-url", work.url, *words[work.verb]] if work.verb in words else None
 
 
 def _rclone(work: Work) -> list[str] | None:
-    program = _beside("rclone") or "rclone"  # the Go program itself: the package has no wrapper
+    program = beside("rclone") or "rclone"  # the Go program itself: the package has no wrapper
     if work.verb == "version":
         return [program, "version"]
     trust = ["--ca-cert", str(work.certificate)] if work.certificate else []
     remote = f":s3,provider=Other,env_auth,no_check_bucket,endpoint='{work.url}':{BUCKET}/"
-    transfers = "8" if work.size > 1 << 20 else "64"
-    options = ["--config", "", "--transfers", transfers, "--checkers", "16", "--s3-no-head", "--no-traverse"]
+    transfers = "8" if work.size > 1 << 20 else "256" if work.is_far else "64"
+    options = ["--config", "", "--transfers", transfers, "--checkers", "16", "--s3-no-head"]
     options += ["--ignore-checksum", "--fast-list", "--s3-list-version", "2", *trust]
-    if work.verb == "one":
-        return [program, "copyto", str(work.local), f"{remote}one.bin", *options]
-    if work.verb == "up":
-        return [program, "copy", str(work.local), f"{remote}up", *options]
-    return [program, "copy", f"{remote}{work.prefix}", str(work.local), *options]
+    words = {
+        "one": ["copyto", str(work.local), f"{remote}one.bin", "--no-traverse"],
+        "up": ["copy", str(work.local), f"{remote}up", "--no-traverse"],
+        "down": ["copy", f"{remote}{work.prefix}", str(work.local), "--no-traverse"],
+        "list": [
+            "lsf",
+            "--recursive",
+            "--files-only",
+            "--format",
+            "tsp",
+            "--use-server-modtime",
+            f"{remote}{work.prefix}",
+        ],
+        "sync": ["sync", "--size-only", str(work.local), f"{remote}{work.prefix}"],
+        "cat": ["cat", f"{remote}{work.first_key}"],
+        "pipe": ["rcat", f"{remote}piped.bin", "--size", str(work.size)],
+    }
+    return [program, *words[work.verb], *options] if work.verb in words else None
 
 
-def _script(name: str) -> Command:
+def _script(name: str, verbs: frozenset[str]) -> Command:
     def command(work: Work) -> list[str] | None:
-        if work.verb not in {"up", "down"}:
+        if work.verb not in verbs:
             return None
-        where = "up/" if work.verb == "up" else work.prefix
+        where = {"up": "up/", "cat": work.first_key, "pipe": "piped.bin"}.get(work.verb, work.prefix)
         return [sys.executable, str(PEERS / name), work.verb, work.url, BUCKET, where, str(work.local)]
 
     return command
@@ -178,10 +229,10 @@ def _python_package(name: str) -> Callable[[], str | None]:
 
 
 CLIENTS = (
-    Client(name="orbit", find=lambda: _beside("orbit"), command=_orbit(), about="as installed, no options"),
+    Client(name="orbit", find=lambda: beside("orbit"), command=orbit_at(None), about="as installed, no options"),
     Client(
         name="orbit unsigned",
-        find=lambda: _beside("orbit"),
+        find=lambda: beside("orbit"),
         command=_orbit_unsigned,
         about="--unsigned-payload: bodies carry a CRC32C and are not hashed into the signature",
     ),
@@ -189,19 +240,19 @@ CLIENTS = (
     Client(
         name="obstore",
         find=_python_package("obstore"),
-        command=_script("obstore_copy.py"),
-        about="Rust object_store from asyncio, 64 objects in flight; downloads are not verified",
+        command=_script("obstore_copy.py", frozenset({"up", "down", "list", "delete"})),
+        about="Rust object_store from asyncio, 64 objects in flight (256 far away); downloads are not verified",
     ),
     Client(
         name="boto3",
         find=_python_package("boto3"),
-        command=_script("boto3_copy.py"),
-        about="one client, 16 threads; s3transfer above 8 MiB",
+        command=_script("boto3_copy.py", frozenset({"up", "down", "list", "delete"})),
+        about="one client, 16 threads (64 far away); s3transfer above 8 MiB",
     ),
     Client(
         name="rclone",
-        find=lambda: _beside("rclone"),
+        find=lambda: beside("rclone"),
         command=_rclone,
-        about="64 transfers (8 of large files), no HEAD after uploads, no checksum comparison",
+        about="64 transfers (256 far away, 8 of large files); no HEAD after uploads, nothing verified, sync by size",
     ),
 )

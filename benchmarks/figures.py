@@ -65,9 +65,9 @@ def spread(values: Sequence[float]) -> Spread:
 def figures(series: Series) -> Figures | None:
     """What the runs say, or None where there are none."""
     workload = series.workload
-    full = series.runs.get(workload.count, [])
-    base = series.runs.get(workload.base, []) if workload.base else []
-    if not full or len(base) < (len(full) if workload.base else 0):
+    full = series.runs.get(workload.full, [])
+    base = series.runs.get(workload.least, []) if workload.least else []
+    if not full or len(base) < (len(full) if workload.least else 0):
         return None
 
     def of(quantity: Callable[[Run], float]) -> Spread:
@@ -112,6 +112,6 @@ def is_met(found: Figures, goal: tuple[str, float]) -> bool:
 
 def shown_time(seconds: float, unit: str) -> str:
     """A time in the unit that suits its workload."""
-    if unit == "object":
+    if unit in {"object", "key"}:
         return f"{seconds * 1e6:.1f} µs"
     return f"{seconds:.3f} s"

@@ -68,6 +68,19 @@ class Run:
         return self.user_s + self.system_s
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """How a command is started.
+
+    Attributes:
+        prefix: words before the command that are not measured.
+        stdin: a file to read, or None for nothing.
+    """
+
+    prefix: Sequence[str] = ()
+    stdin: Path | None = None
+
+
 def run(
     command: Sequence[str],
     *,
@@ -75,6 +88,7 @@ def run(
     cpus: str = "-",
     folder: Path,
     samples_memory: bool = False,
+    setting: Setting = Setting(),
 ) -> Run:
     """Run `command` on the CPUs `cpus` (``0,2``; ``-`` for all) in `folder`, and measure it.
 
@@ -82,16 +96,19 @@ def run(
         RunFailed: it ended with another status than 0, or left CPU time that was not counted.
     """
     read_fd, write_fd = os.pipe()
-    launcher = [str(build("meter")), str(write_fd), cpus, *command]
-    with subprocess.Popen(
-        launcher,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        env=dict(environment),
-        cwd=folder,
-        pass_fds=(write_fd,),
-    ) as process:
+    launcher = [*setting.prefix, str(build("meter")), str(write_fd), cpus, *command]
+    with (
+        Path(setting.stdin or os.devnull).open("rb") as source,
+        subprocess.Popen(
+            launcher,
+            stdin=source,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env=dict(environment),
+            cwd=folder,
+            pass_fds=(write_fd,),
+        ) as process,
+    ):
         os.close(write_fd)
         sampler = Sampler(process.pid) if samples_memory else None
         if sampler is not None:

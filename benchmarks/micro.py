@@ -273,9 +273,14 @@ def files(folder: Path) -> Iterator[Micro]:
 @contextmanager
 def all_micros() -> Iterator[list[Micro]]:
     """Every benchmark; their files go when the context ends."""
+    from benchmarks.micro_supervisor import supervisor  # noqa: PLC0415 - it is made of this module's pieces
+
     memory = "/dev/shm"
-    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as folder:
-        yield [*signatures(), *replies(), *messages(), *files(Path(folder))]
+    with (
+        tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as folder,
+        supervisor() as more,
+    ):
+        yield [*signatures(), *replies(), *messages(), *more, *files(Path(folder))]
 
 
 def measure(micro: Micro, *, seconds: float = 0.05, repeats: int = 7) -> float:

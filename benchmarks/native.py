@@ -1,4 +1,4 @@
-"""The C programs of the benchmarks, compiled when they are first needed."""
+"""Programs: those of the benchmarks, in C, compiled when they are first needed; and those that are installed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -37,9 +38,15 @@ def build(folder: str, *, tls: bool = False) -> Path:
     before, after = _TLS if tls else ([], [])
     made = program.with_suffix(f".{os.getpid()}")
     inputs = [str(path) for path in sources if path.suffix == ".c"]
-    command = [compiler, *_FLAGS, *before, *inputs, "-o", str(made), *after]
+    command = [compiler, *_FLAGS, *before, *inputs, "-o", str(made), *after, "-lm"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
         raise NoCompiler(f"{folder} does not compile{' (TLS needs libssl-dev)' if tls else ''}:\n{result.stderr}")
     made.rename(program)
     return program
+
+
+def beside(name: str) -> str | None:
+    """A program installed beside the interpreter, else one in the PATH."""
+    found = Path(sys.executable).parent / name
+    return str(found) if found.exists() else shutil.which(name)

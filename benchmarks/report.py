@@ -21,8 +21,12 @@ from benchmarks.figures import goal_of
 from benchmarks.figures import is_met
 from benchmarks.figures import shown_time
 from benchmarks.session import Series
+from benchmarks.workloads import GIB
+from benchmarks.workloads import LINKS
+from benchmarks.workloads import MIB
 
-MIB = 1 << 20
+PROFILES = Path(__file__).resolve().parent / "PROFILES.md"
+"""Where the time goes: written by people, the report's last chapter."""
 COLUMNS = (
     "client",
     "CPU",
@@ -103,7 +107,11 @@ def _rate(series: Series, found: Figures) -> str:
     if series.workload.unit == "run" or found.wall_s.median <= 0:
         return ""
     per_second = 1 / found.wall_s.median
-    return f"{per_second * 1.073741824:.2f} GB/s" if series.workload.unit == "GiB" else f"{per_second:,.0f}/s"
+    if series.workload.unit != "GiB":
+        return f"{per_second:,.0f}/s"
+    shown = f"{per_second * GIB / 1e9:.2f} GB/s"
+    line = LINKS.get(series.workload.server)
+    return f"{shown} ({per_second * GIB * 8 / line:.0%} of the link)" if line else shown
 
 
 def markdown_table(table: Sequence[Series]) -> list[str]:
@@ -149,7 +157,10 @@ def markdown(table: Sequence[Series], about: Mapping[str, str], command: str) ->
     for group in grouped(table).values():
         workload = group[0].workload
         lines += [f"## {workload.title}", ""]
-        if workload.base:
+        if workload.base_size:
+            sizes = f"{workload.size // MIB:,} MiB less {workload.base_size // MIB:,} MiB"
+            lines += [f"{sizes}; requests and connections are those of the whole.", ""]
+        elif workload.base:
             count = f"{workload.count:,}"
             lines += [f"{count} objects less {workload.base:,}; requests and connections are those of {count}.", ""]
         lines += [*markdown_table(group), ""]
@@ -159,6 +170,7 @@ def markdown(table: Sequence[Series], about: Mapping[str, str], command: str) ->
             "```",
             "",
         ]
+    lines += [PROFILES.read_text()] if PROFILES.exists() else []
     return "\n".join(lines)
 
 
@@ -195,7 +207,8 @@ def text_table(table: Sequence[Series]) -> str:
         for series in group:
             found = figures(series)
             if found is None:
-                lines.append(f"  {series.client.name}: {series.failure or 'no runs'}")
+                reason = series.failure.splitlines()[0] if series.failure else "no runs"
+                lines.append(f"  {series.client.name}: {reason[:200]}")
             else:
                 cells.append(row(series, found))
         widths = [max(len(line[column]) for line in cells) for column in range(len(COLUMNS))]

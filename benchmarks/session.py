@@ -6,15 +6,16 @@ down in the same round. The first client of a round is another one each time.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
+from typing import Protocol
 
 from benchmarks.clients import Client
 from benchmarks.clients import Work
@@ -22,12 +23,52 @@ from benchmarks.clients import environment_for
 from benchmarks.measure import Memory
 from benchmarks.measure import Run
 from benchmarks.measure import RunFailed
+from benchmarks.measure import Setting
 from benchmarks.measure import run
-from benchmarks.target import LoadTarget
 from benchmarks.target import difference
+from benchmarks.workloads import FAR
+from benchmarks.workloads import LINKS
 from benchmarks.workloads import Workload
 
 FILES_IN_A_DIRECTORY = 1_000
+MTIME_S = 1_706_933_106
+"""Of files that are compared with the load target's objects: it gives theirs the same."""
+_SOURCES = frozenset({"up", "sync"})
+_PIECE = 1 << 20
+
+
+class Server(Protocol):
+    """Who answers.
+
+    Attributes:
+        url: where.
+        client_prefix: words before a client's command.
+    """
+
+    url: str
+    client_prefix: Sequence[str]
+
+    def counters(self, *, reset_peak: bool = False) -> dict[str, int]:
+        """What it has seen; nothing where it does not count."""
+
+    def prepare(self, size: int, count: int) -> None:
+        """Have objects to download."""
+
+    def stored(self) -> list[int] | None:
+        """Sizes of what was stored since the last call, or None where only the counters tell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folders:
+    """Where files are made.
+
+    Attributes:
+        small: small ones.
+        bulk: large ones.
+    """
+
+    small: Path
+    bulk: Path
 
 
 @dataclass(slots=True)
@@ -38,7 +79,7 @@ class Series:
         workload: which.
         client: whose.
         command: the last one that was run.
-        runs: by number of objects.
+        runs: by amount; see `Workload.amounts`.
         memory: of the run whose memory was sampled.
         seen: what the target saw in the last run of full size.
         failure: why there are no more runs.
@@ -54,13 +95,12 @@ class Series:
 
 
 class Session:
-    """The targets, the files and the clients of one session."""
+    """The servers, the files and the clients of one session."""
 
-    def __init__(self, folder: Path, plain: LoadTarget, encrypted: LoadTarget | None, certificate: Path | None) -> None:
-        """Work in `folder`; `encrypted` is the target with TLS, where there is one."""
-        self._folder = folder
-        self._plain = plain
-        self._encrypted = encrypted
+    def __init__(self, folders: Folders, servers: Mapping[str, Server], certificate: Path | None) -> None:
+        """Work in `folders`; `servers` by `Workload.server_name`."""
+        self._folders = folders
+        self._servers = servers
         self._certificate = certificate
         self.cpus = "-"
         self.tell: Callable[[str], None] = lambda _: None
@@ -68,7 +108,7 @@ class Session:
     def measure(self, workloads: Sequence[Workload], clients: Sequence[Client], rounds: int) -> list[Series]:
         """Run everything: once for memory, then `rounds` times for the figures."""
         table = [Series(workload, client) for workload in workloads for client in clients]
-        table = [series for series in table if series.client.command(self._work(series.workload, 1))]
+        table = [series for series in table if series.client.command(self.work(series.workload, 0))]
         for number in range(rounds + 1):
             what = f"round {number} of {rounds}" if number else "memory"
             for workload in workloads:
@@ -80,10 +120,10 @@ class Session:
         return table
 
     def _measure_one(self, series: Series, *, samples_memory: bool) -> None:
-        counts = series.workload.counts[-1:] if samples_memory else series.workload.counts
-        for count in counts:
+        workload = series.workload
+        for amount in workload.amounts[-1:] if samples_memory else workload.amounts:
             try:
-                one, seen = self._run(series, count, samples_memory=samples_memory)
+                one, seen = self._run(series, amount, samples_memory=samples_memory)
             except RunFailed as failure:
                 series.failure = str(failure)
                 self.tell(f"FAILED: {failure}")
@@ -91,99 +131,142 @@ class Session:
             if samples_memory:
                 series.memory = one.memory
             else:
-                series.runs.setdefault(count, []).append(one)
-            if count == series.workload.count:
+                series.runs.setdefault(amount, []).append(one)
+            if amount == workload.full:
                 series.seen = seen
 
-    def _run(self, series: Series, count: int, *, samples_memory: bool) -> tuple[Run, dict[str, int]]:
-        work = self._work(series.workload, count)
+    def _run(self, series: Series, amount: int, *, samples_memory: bool) -> tuple[Run, dict[str, int]]:
+        work = self.work(series.workload, amount)
         command = series.client.command(work)
         assert command is not None, "checked before the first round"
         series.command = command
-        target = self._target(series.workload)
+        server = self._servers[series.workload.server_name]
         if work.verb == "down":
+            server.prepare(work.size, work.count)
             _empty(work.local)
-        before = target.counters(reset_peak=True)
+        before = server.counters(reset_peak=True)
         one = run(
             command,
             environment=environment_for(series.client, work),
             cpus=self.cpus,
-            folder=self._folder,
+            folder=self._folders.small,
             samples_memory=samples_memory,
+            setting=Setting(prefix=server.client_prefix, stdin=work.local if work.is_input else None),
         )
-        seen = difference(before, target.counters())
-        self._check(work, seen)
+        seen = difference(before, server.counters()) if before else {}
+        self._check(work, seen, server)
         return one, seen
 
-    def _check(self, work: Work, seen: dict[str, int]) -> None:
+    def _check(self, work: Work, seen: dict[str, int], server: Server) -> None:
         """The work must have been done.
 
         Raises:
             RunFailed: it was not.
         """
-        if work.verb in {"up", "one"}:
-            stored = seen.get("PutObject", 0) + seen.get("CompleteMultipartUpload", 0)
-            sent = seen.get("bytes_in", 0)
-            if stored != work.count or sent < work.count * work.size:
-                raise RunFailed(
-                    f"{stored} of {work.count} objects were stored, {sent} bytes of {work.count * work.size}"
-                )
-        elif work.verb == "down":
+        if work.verb == "down":
             sizes = [path.stat().st_size for path in _files(work.local)]
             if len(sizes) != work.count or set(sizes) != {work.size}:
                 raise RunFailed(f"{len(sizes)} of {work.count} files landed, {sum(sizes)} bytes")
             _empty(work.local)
+        elif seen:
+            check_seen(work, seen)
+        elif work.verb == "up":
+            stored = server.stored()
+            if stored is not None and stored != [work.size] * work.count:
+                raise RunFailed(f"{len(stored)} of {work.count} objects were stored, {sum(stored)} bytes")
 
-    def _target(self, workload: Workload) -> LoadTarget:
-        if not workload.tls:
-            return self._plain
-        assert self._encrypted is not None, "workloads over TLS are asked for only where there is a target for them"
-        return self._encrypted
-
-    def _work(self, workload: Workload, count: int) -> Work:
+    def work(self, workload: Workload, amount: int) -> Work:
+        """What is to be done, for this amount; 0 only describes it, and makes no file."""
+        count, size = workload.shape(amount)
         verb = workload.verb
-        local = self._folder / "landing"
-        if verb == "up":
-            local = self._source(workload.size, count) if count > 1 else local
-        elif verb == "one":
-            local = next(_files(self._source(workload.size, 1)))
+        folder = self._folders.bulk if workload.is_bulk else self._folders.small
+        local = folder / "landing"
+        if amount and verb in _SOURCES:
+            local = self._source(folder, workload, amount)
+        elif amount and verb in {"one", "pipe"}:
+            local = next(_files(self._source(folder, workload, amount)))
         return Work(
             verb=verb,
-            url=self._target(workload).url,
+            url=self._servers[workload.server_name].url,
             count=count,
-            size=workload.size,
+            size=size,
             local=local,
             certificate=self._certificate if workload.tls else None,
+            is_far=workload.server == FAR or workload.server in LINKS,
         )
 
-    def _source(self, size: int, count: int) -> Path:
-        """A directory of `count` files of `size` random bytes."""
-        folder = self._folder / f"source-{size}-{count}"
-        if folder.exists():
-            return folder
+    def _source(self, folder: Path, workload: Workload, amount: int) -> Path:
+        """A directory of files: random bytes, or (where only their names and sizes count) holes."""
+        count, size = workload.shape(amount)
+        is_empty = workload.verb == "sync"
+        source = folder / f"{'holes' if is_empty else 'source'}-{size}-{count}"
+        if source.exists():
+            return source
         for number in range(count):
-            parent = folder / f"{number // FILES_IN_A_DIRECTORY:04}"
+            parent = source / f"{number // FILES_IN_A_DIRECTORY:04}"
             if number % FILES_IN_A_DIRECTORY == 0:
                 parent.mkdir(parents=True)
-            (parent / f"{number:07}.bin").write_bytes(os.urandom(size))
-        return folder
+            path = parent / f"{number:07}.bin"
+            with path.open("wb") as file:
+                if is_empty:
+                    file.truncate(size)
+                    os.utime(file.fileno(), (MTIME_S, MTIME_S))
+                for at in range(0, 0 if is_empty else size, _PIECE):
+                    file.write(os.urandom(min(_PIECE, size - at)))
+        return source
+
+
+def check_seen(work: Work, seen: Mapping[str, int]) -> None:
+    """The server must have been asked for the work.
+
+    Raises:
+        RunFailed: it was not.
+    """
+    stored = seen.get("PutObject", 0) + seen.get("CompleteMultipartUpload", 0)
+    sent, pages = seen.get("bytes_in", 0), seen.get("ListObjectsV2", 0)
+    if work.verb in {"up", "one", "pipe"} and (stored < work.count or sent < work.count * work.size):
+        raise RunFailed(f"{stored} of {work.count} objects were stored, {sent} bytes of {work.count * work.size}")
+    if work.verb in {"list", "delete", "sync"} and pages * 1000 < work.count:
+        raise RunFailed(f"{pages} pages were listed for {work.count} keys")
+    if work.verb == "delete" and seen.get("DeleteObjects", 0) * 1000 + seen.get("DeleteObject", 0) < work.count:
+        raise RunFailed(f"{seen.get('DeleteObjects', 0)} requests deleted {work.count} keys")
+    if work.verb == "sync" and stored:
+        raise RunFailed(f"{stored} objects were stored though none had changed")
+    if work.verb == "cat" and seen.get("bytes_out", 0) < work.size:
+        raise RunFailed(f"{seen.get('bytes_out', 0)} bytes of {work.size} were read")
 
 
 def room_needed(workloads: Sequence[Workload]) -> int:
     """Bytes of the files that these workloads make: every source, and the largest landing."""
-    sources = {(workload.size, count) for workload in workloads if workload.verb == "up" for count in workload.counts}
+    sources = {
+        workload.shape(amount)
+        for workload in workloads
+        if workload.verb in {"up", "pipe"}
+        for amount in workload.amounts
+    }
     landings = [workload.size * workload.count for workload in workloads if workload.verb == "down"]
-    return sum(size * count for size, count in sources) + max(landings, default=0)
+    return sum(size * count for count, size in sources) + max(landings, default=0)
 
 
 def room_available(folder: Path) -> int:
     """Bytes that may be used there: a quarter of what is free, of memory too where the folder is in memory."""
     free = shutil.disk_usage(folder).free
-    with contextlib.suppress(OSError):
+    if is_in_memory(folder):
         for line in Path("/proc/meminfo").read_text().splitlines():
             if line.startswith("MemAvailable:"):
                 free = min(free, int(line.split()[1]) * 1024)
     return free // 4
+
+
+def is_in_memory(folder: Path) -> bool:
+    """Whether files made there are in a tmpfs."""
+    mounts = Path("/proc/mounts")
+    if not mounts.exists():
+        return False
+    kinds = {Path(words[1]): words[2] for words in map(str.split, mounts.read_text().splitlines()) if len(words) > 2}
+    folder = folder.resolve()
+    nearest = next((parent for parent in (folder, *folder.parents) if parent in kinds), Path("/"))
+    return kinds.get(nearest) == "tmpfs"
 
 
 def _files(folder: Path) -> Iterator[Path]:

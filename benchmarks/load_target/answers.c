@@ -64,9 +64,10 @@ static void put_start(struct reply *reply, int status) {
     }
     put_text(reply, "HTTP/1.1 ", 9);
     static const char *const reasons[] = {"200 OK\r\n", "204 No Content\r\n", "206 Partial Content\r\n", "404 Not Found\r\n",
-                                          "416 Range Not Satisfiable\r\n", "501 Not Implemented\r\n"};
-    static const int statuses[] = {200, 204, 206, 404, 416, 501};
-    for (int i = 0; i < 6; i++)
+                                          "416 Range Not Satisfiable\r\n", "501 Not Implemented\r\n",
+                                          "503 Slow Down\r\n"};
+    static const int statuses[] = {200, 204, 206, 404, 416, 501, 503};
+    for (int i = 0; i < 7; i++)
         if (statuses[i] == status) put_text(reply, reasons[i], strlen(reasons[i]));
     put_text(reply, common, common_size);
 }
@@ -88,6 +89,8 @@ static void answer_error(struct reply *reply, const struct request *request, int
         answer_xml(reply, status, "", body, size);
     }
 }
+
+void answer_slow_down(struct reply *reply, const struct request *request) { answer_error(reply, request, 503, "SlowDown"); }
 
 // --- reading
 

@@ -1,6 +1,7 @@
 // One connection: reads requests, discards their bodies, sends replies. Non-blocking, level-triggered.
 #define _GNU_SOURCE
 #include "connection.h"
+#include "weather.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -17,6 +18,8 @@
 enum progress { DONE, BLOCKED, BROKEN };
 
 static bool take(struct worker *worker, struct connection *connection, const char *data, size_t size);
+
+static bool is_reading(const struct connection *connection) { return connection->state < REPLYING; }
 
 static void watch(struct worker *worker, struct connection *connection, uint32_t events) {
     struct epoll_event event = {.events = events, .data.ptr = connection};
@@ -109,21 +112,35 @@ static enum progress push(struct worker *worker, struct connection *connection, 
 
 // --- requests
 
+// Keep what is left of `reply` after its first `at` bytes of text.
+static void keep_rest(struct connection *connection, const struct reply *reply, size_t at) {
+    connection->rest.size = 0;
+    put_text(&connection->rest, reply->text + at, reply->size - at);
+    connection->rest.synth_at = reply->synth_at;
+    connection->rest.synth_left = reply->synth_left;
+    connection->rest_at = 0;
+}
+
 static bool send_reply(struct worker *worker, struct connection *connection) {
     struct reply *reply = &worker->reply;
     size_t at = 0;
     connection->is_closing = connection->is_closing || connection->request.is_last;
+    uint64_t delay = connection->request.operation == OP_OTHER ? 0 : weather_delay(worker);
+    if (delay) {
+        keep_rest(connection, reply, 0);
+        connection->state = WAITING;
+        connection->due = now_ns() + delay;
+        waiting_add(worker, connection);
+        watch(worker, connection, 0);
+        return true;
+    }
     enum progress progress = push(worker, connection, reply, &at);
     if (progress == BROKEN) return false;
     if (progress == DONE) {
         connection->state = IN_HEAD;
         return !connection->is_closing;
     }
-    connection->rest.size = 0;
-    put_text(&connection->rest, reply->text + at, reply->size - at);
-    connection->rest.synth_at = reply->synth_at;
-    connection->rest.synth_left = reply->synth_left;
-    connection->rest_at = 0;
+    keep_rest(connection, reply, at);
     connection->state = REPLYING;
     watch(worker, connection, EPOLLOUT);
     return true;
@@ -136,7 +153,8 @@ static bool finish_request(struct worker *worker, struct connection *connection)
     }
     worker->counters.requests[connection->request.operation]++;
     worker->reply.size = worker->reply.synth_left = 0;
-    answer(&worker->reply, &connection->request, (struct text){connection->body.text, connection->body.size});
+    if (connection->request.operation != OP_OTHER && weather_refuses(worker)) answer_slow_down(&worker->reply, &connection->request);
+    else answer(&worker->reply, &connection->request, (struct text){connection->body.text, connection->body.size});
     connection->body.size = 0;
     return send_reply(worker, connection);
 }
@@ -231,7 +249,7 @@ static bool take(struct worker *worker, struct connection *connection, const cha
         connection->held = (struct reply){0};
     }
     ssize_t used = 0;
-    while (size && connection->state != REPLYING && (used = take_request(worker, connection, data, size)) > 0) {
+    while (size && is_reading(connection) && (used = take_request(worker, connection, data, size)) > 0) {
         data += used;
         size -= used;
     }
@@ -258,11 +276,17 @@ bool connection_readable(struct worker *worker, struct connection *connection) {
         if (!take(worker, connection, worker->scratch, got)) return false;
 #ifdef WITH_TLS
         // What the TLS layer holds already, no event will tell of.
-        if (connection->ssl && connection->state != REPLYING && (reads < READS_AT_ONCE || SSL_pending(connection->ssl)))
+        if (connection->ssl && is_reading(connection) && (reads < READS_AT_ONCE || SSL_pending(connection->ssl)))
             continue;
 #endif
         return true;
     }
+}
+
+bool connection_due(struct worker *worker, struct connection *connection) {
+    connection->state = REPLYING;
+    watch(worker, connection, EPOLLOUT);
+    return connection_writable(worker, connection);
 }
 
 bool connection_writable(struct worker *worker, struct connection *connection) {
@@ -272,7 +296,7 @@ bool connection_writable(struct worker *worker, struct connection *connection) {
     connection->state = IN_HEAD;
     watch(worker, connection, EPOLLIN);
     if (connection->held.size && !take(worker, connection, "", 0)) return false;
-    return connection->state == REPLYING || !connection->ssl || connection_readable(worker, connection);
+    return !is_reading(connection) || !connection->ssl || connection_readable(worker, connection);
 }
 
 void connection_free(struct connection *connection) {

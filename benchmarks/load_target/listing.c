@@ -128,7 +128,9 @@ void answer_listing(struct reply *reply, const struct request *request) {
         end = rest_size ? bound(&tree, rest, rest_size, true) : tree.count;
         size_t after_size = decode(parameter(request->query, "start-after"), after, sizeof after);
         if (after_size > tree.root.size && !memcmp(after, prefix, tree.root.size)) {
-            uint64_t later = bound(&tree, after + tree.root.size, after_size - tree.root.size, true);
+            // What begins with it and is longer comes after it.
+            bool is_whole = after_size - tree.root.size == NAME_SIZE;
+            uint64_t later = bound(&tree, after + tree.root.size, after_size - tree.root.size, is_whole);
             if (later > from) from = later;
         }
         if (decode(parameter(request->query, "continuation-token"), text, sizeof text)) from = strtoull(text, NULL, 10);

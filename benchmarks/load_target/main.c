@@ -1,7 +1,9 @@
-// load_target [--port N] [--cpus A,B] [--spin-us N] [--cert FILE --key FILE]: listens on loopback, prints its port,
-// serves until its stdin ends or it gets SIGTERM.
+// load_target [--address A] [--port N] [--cpus A,B] [--spin-us N] [--cert FILE --key FILE] [--latency-ms N --sigma N]
+//             [--stall-share N --stall-ms N] [--error-share N]
+// Listens on loopback or the given address, prints its port, serves until its stdin ends or it gets SIGTERM. The last
+// three pairs are the weather: see weather.h.
 #define _GNU_SOURCE
-#include "connection.h"
+#include "weather.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -77,22 +79,19 @@ static void drop(struct worker *worker, struct connection *connection) {
 #endif
     close(connection->fd);
     worker->counters.open--;
-    connection_free(connection);
-}
-
-static uint64_t now_ns(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return time.tv_sec * 1000000000ull + time.tv_nsec;
+    connection->ssl = NULL;
+    if (connection->state == WAITING) connection->is_gone = true;
+    else connection_free(connection);
 }
 
 // The next events. Polls for a while before it sleeps: waking a sleeping thread on another CPU costs the process that
 // sends the request several microseconds, most of all in a virtual machine, and that is no work of the client's.
 static int wait_for_events(struct worker *worker, struct epoll_event *events) {
     int count = epoll_wait(worker->epoll, events, EVENTS, 0);
-    for (uint64_t end = count ? 0 : now_ns() + spin_ns; !count && now_ns() < end;)
+    int patience_ms = waiting_ms(worker);
+    for (uint64_t end = count ? 0 : now_ns() + spin_ns; !count && patience_ms && now_ns() < end; patience_ms = waiting_ms(worker))
         count = epoll_wait(worker->epoll, events, EVENTS, 0);
-    return count ? count : epoll_wait(worker->epoll, events, EVENTS, -1);
+    return count || !patience_ms ? count : epoll_wait(worker->epoll, events, EVENTS, patience_ms);
 }
 
 static void *serve(void *argument) {
@@ -112,8 +111,13 @@ static void *serve(void *argument) {
                 accept_one(worker);
                 continue;
             }
-            bool stays = connection->state == REPLYING ? connection_writable(worker, connection) : connection_readable(worker, connection);
+            bool stays = connection->state == WAITING ? false : connection->state == REPLYING ? connection_writable(worker, connection)
+                                                                                             : connection_readable(worker, connection);
             if (!stays) drop(worker, connection);
+        }
+        for (struct connection *connection; (connection = waiting_take(worker));) {
+            if (connection->is_gone) connection_free(connection);
+            else if (!connection_due(worker, connection)) drop(worker, connection);
         }
     }
     return NULL;
@@ -123,6 +127,7 @@ static void start_worker(int cpu) {
     struct worker *worker = &workers[worker_count++];
     struct epoll_event event = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.ptr = NULL};
     worker->cpu = cpu;
+    worker->random = 0x9E3779B97F4A7C15ull * worker_count;
     worker->epoll = epoll_create1(EPOLL_CLOEXEC);
     worker->scratch = malloc(SCRATCH);
     if (worker->epoll < 0 || !worker->scratch || epoll_ctl(worker->epoll, EPOLL_CTL_ADD, listener, &event)) {
@@ -133,8 +138,12 @@ static void start_worker(int cpu) {
     if (pthread_create(&thread, NULL, serve, worker)) abort();
 }
 
-static int listen_on(int port) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+static int listen_on(const char *where, int port) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+    if (inet_pton(AF_INET, where, &address.sin_addr) != 1) {
+        fprintf(stderr, "load_target: not an address: %s\n", where);
+        exit(2);
+    }
     socklen_t size = sizeof address;
     int one = 1;
     listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -149,8 +158,9 @@ static int listen_on(int port) {
 
 int main(int count, char **words) {
     static const struct option options[] = {{"port", 1, NULL, 'p'}, {"cpus", 1, NULL, 'c'}, {"spin-us", 1, NULL, 's'}, {"cert", 1, NULL, 't'},
-                                            {"key", 1, NULL, 'k'}, {NULL, 0, NULL, 0}};
-    const char *cpus = "-1", *certificate = NULL, *key = NULL;
+                                            {"key", 1, NULL, 'k'}, {"address", 1, NULL, 'a'}, {"latency-ms", 1, NULL, 'l'}, {"sigma", 1, NULL, 'g'},
+                                            {"stall-share", 1, NULL, 'S'}, {"stall-ms", 1, NULL, 'M'}, {"error-share", 1, NULL, 'e'}, {NULL, 0, NULL, 0}};
+    const char *cpus = "-1", *certificate = NULL, *key = NULL, *address = "127.0.0.1";
     int port = 0;
     for (int option; (option = getopt_long(count, words, "", options, NULL)) != -1;) {
         if (option == 'p') port = atoi(optarg);
@@ -158,6 +168,12 @@ int main(int count, char **words) {
         else if (option == 's') spin_ns = atoll(optarg) * 1000;
         else if (option == 't') certificate = optarg;
         else if (option == 'k') key = optarg;
+        else if (option == 'a') address = optarg;
+        else if (option == 'l') weather.latency_ms = atof(optarg);
+        else if (option == 'g') weather.sigma = atof(optarg);
+        else if (option == 'S') weather.stall_share = atof(optarg);
+        else if (option == 'M') weather.stall_ms = atof(optarg);
+        else if (option == 'e') weather.error_share = atof(optarg);
         else return 2;
     }
     signal(SIGPIPE, SIG_IGN);
@@ -170,7 +186,7 @@ int main(int count, char **words) {
 #endif
     }
     make_pattern();
-    port = listen_on(port);
+    port = listen_on(address, port);
     char *list = strdup(cpus), *rest = list;
     for (char *word; (word = strsep(&rest, ",")) && worker_count < MAX_WORKERS;) start_worker(atoi(word));
     printf("%d\n", port);

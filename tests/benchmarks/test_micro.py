@@ -22,6 +22,8 @@ NAMES = [
     "order: an item read and decoded",
     "event: an outcome read and decoded",
     "ledger: an item's life",
+    "supervisor: an object dealt and heard of, through pipes",
+    "supervisor: a part dealt and heard of, through pipes",
     "source file opened, read, checked, closed",
     "landing file made, written, published",
     "walk: a file found",

@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import os
 import subprocess
 import sys
 import zlib
 
+import crc32c
 import pytest
 from awscrt import checksums as awscrt_checksums
 from botocore.httpchecksum import _CHECKSUM_CLS
@@ -163,15 +165,28 @@ def test_unknown_algorithms_are_named(algorithm) -> None:
 
 @pytest.mark.slow
 def test_libraries_load_when_first_needed() -> None:
-    """Importing the module loads neither crc32c nor awscrt, and CRC32C does not load awscrt."""
+    """The module loads no library, a small CRC32C only the small one, and none of them starts a thread."""
     program = (
-        "import sys; from orbit_fast.core import checksum\n"
-        "print('crc32c' in sys.modules, 'awscrt' in sys.modules)\n"
-        "checksum.checksum_of('CRC32C', b'')\n"
-        "print('crc32c' in sys.modules, 'awscrt' in sys.modules)\n"
+        "import os, sys; from orbit_fast.core import checksum\n"
+        "loaded = lambda: print('crc32c' in sys.modules, 'awscrt' in sys.modules)\n"
+        "loaded(); checksum.checksum_of('CRC32C', b'')\n"
+        "loaded(); checksum.new_hasher('CRC32C')\n"
+        "loaded(); print(len(os.listdir('/proc/self/task')) if sys.platform == 'linux' else 1)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["False", "False", "True", "False"]
+    assert done.stdout.split() == ["False", "False", "True", "False", "True", "True", "1"]
+
+
+@given(st.lists(st.integers(0, 2000), max_size=5), st.integers(0, 63))
+def test_crc32c_is_that_of_another_library(sizes, start) -> None:
+    """Piece by piece, from any address."""
+    memory = memoryview(bytearray(os.urandom(12_000)))
+    hasher, wanted = new_hasher("CRC32C"), 0
+    for size in sizes:
+        hasher.update(memory[start : start + size])
+        wanted = crc32c.crc32c(memory[start : start + size], wanted)
+        start += size
+    assert int.from_bytes(hasher.digest(), "big") == wanted
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
