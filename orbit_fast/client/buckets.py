@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from orbit_fast.client.operations import Operations
+from orbit_fast.client.results import S3Bucket
+from orbit_fast.client.results import time_of
 from orbit_fast.core import decode
 from orbit_fast.core import encode
 from orbit_fast.core.errors import S3Error
 from orbit_fast.core.location import check_bucket
 from orbit_fast.io.flow import Call
 from orbit_fast.io.flow import Flow
+from orbit_fast.io.pages import buckets_page
 
 
 class BucketOperations(Operations):
@@ -39,6 +42,21 @@ class BucketOperations(Operations):
         """
         session = self._current()
         await session.do(_delete(await session.site(_checked(bucket or self.config.bucket))))
+
+    async def list_buckets(self) -> list[S3Bucket]:
+        """Every bucket that the credentials' owner has.
+
+        Raises:
+            S3Error: the service refuses, or could not be reached.
+        """
+        session = self._current()
+        site, found, token = await session.site(""), [], ""
+        while True:
+            page = await session.do(buckets_page(site, token))
+            found += [S3Bucket(each.name, time_of(each.created_ns), each.region) for each in page.buckets]
+            token = page.next_token
+            if not token:
+                return found
 
     async def detect_bucket_region(self, bucket: str = "") -> str:
         """The region that a bucket lives in, as the service tells it. Works for buckets that one may not read, too.

@@ -62,7 +62,8 @@ class EngineJob:
     done, it ends with the error. What failed for single objects is told by events and by the report.
 
     Leaving ``async with``, `aclose`, and cancelling the task that iterates or awaits end the process and its workers
-    within a second; uploads under way are aborted as far as that time suffices.
+    within a second. What was under way is kept for the next run of the same job; with ``resume=False`` it is taken
+    away, as far as that time suffices.
 
     Attributes:
         report: what the job has come to; None until it has ended.

@@ -76,6 +76,7 @@ class EngineOptions(TypedDict, total=False):
     endpoint_url: str
     exclude: Several
     expires_header: str
+    files_from: PathLike
     filter_from: PathLike | Sequence[PathLike]
     flatten: bool
     force_glacier_transfer: bool
@@ -85,6 +86,7 @@ class EngineOptions(TypedDict, total=False):
     ignore_glacier_warnings: bool
     include: Several
     log_level: Literal["debug", "info", "warning", "error"]
+    manifest_out: PathLike
     max_bandwidth: Size
     max_delete: int | str
     max_memory: Size
@@ -110,6 +112,7 @@ class EngineOptions(TypedDict, total=False):
     region: str
     request_payer: Literal["requester"]
     require_verify: bool
+    resume: bool
     retry_attempts: int
     size_only: bool
     source_aws_profile: str
@@ -128,6 +131,7 @@ class EngineOptions(TypedDict, total=False):
     use_list_objects_v1: bool
     verbose: int
     version_id: str
+    wait: bool
     workers: int
 
 
@@ -202,6 +206,8 @@ def read_options(
         if given is not None:
             values[name] = read_given(option, given, name, context)
     settings = build_settings(values)
+    if settings.selection.files_from == "-":
+        raise InvalidConfig("files_from: an engine reads no stdin: name a file")
     if config is not None:
         settings = _with_config(settings, config, keeps_encryption=not _ENCRYPTION.isdisjoint(values))
     progress = settings.output.progress is not False

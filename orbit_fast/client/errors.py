@@ -12,6 +12,7 @@ from orbit_fast.core.errors import BucketNotFound
 from orbit_fast.core.errors import Cancelled
 from orbit_fast.core.errors import ChecksumMismatch
 from orbit_fast.core.errors import CircuitOpen
+from orbit_fast.core.errors import EngineLost
 from orbit_fast.core.errors import IntegrityError
 from orbit_fast.core.errors import InvalidBucketName
 from orbit_fast.core.errors import InvalidConfig
@@ -41,6 +42,7 @@ __all__ = [
     "Cancelled",
     "ChecksumMismatch",
     "CircuitOpen",
+    "EngineLost",
     "IntegrityError",
     "InvalidBucketName",
     "InvalidConfig",

@@ -15,6 +15,20 @@ SLOT_BYTES = MIB
 """A file passes through in pieces of this size, as in the engine."""
 
 
+LESSON_BYTES = 16 * MIB
+
+
+def teach_allocator() -> None:
+    """Have memory that was freed used again, rather than given back to the system and asked for anew.
+
+    A large object is received into memory of its own, which the caller frees. As long as the C library has seen no
+    large piece freed, it returns each of them at once, and the system makes the next one page by page: twice the work
+    of receiving it. One large piece, made and freed without being touched, changes that (glibc then keeps up to twice
+    its size; others have ways of their own).
+    """
+    bytes(LESSON_BYTES)
+
+
 class Slot:
     """The right to use one slot."""
 

@@ -26,7 +26,7 @@ class Meter:
         self._id = uuid.uuid4().hex if listener is not None else ""
         self._key = key
         self._direction = direction
-        self._tracker = ThroughputTracker()
+        self._tracker = ThroughputTracker() if listener is not None else None
         self._total = -1
         self._bytes = 0
         self._chunks = 0
@@ -44,10 +44,10 @@ class Meter:
 
     def landed(self, number: int, size: int) -> None:
         """Part `number` is at its place; 0 where there is only one."""
+        if self._listener is None or self._tracker is None:
+            return
         self._bytes += size
         self._tracker.note(self._bytes)
-        if self._listener is None:
-            return
         if number:
             self._chunks += 1
             self._listener(ChunkCompleted(operation_id=self._id, chunk_number=number, chunk_bytes=size))
@@ -68,7 +68,7 @@ class Meter:
     def completed(self, *, retries: int = 0) -> None:
         """All is done and proven."""
         self._is_ended = True
-        if self._listener is not None:
+        if self._listener is not None and self._tracker is not None:
             duration = self._tracker.elapsed
             stats = TransferStats(self._bytes, duration, self._tracker.peak_bps(), self._chunks or None, retries)
             self._listener(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from datetime import timedelta
 
@@ -14,6 +13,8 @@ from orbit_fast.client.progress import Listener
 from orbit_fast.client.progress import TransferDirection
 from orbit_fast.client.results import ObjectMetadata
 from orbit_fast.client.results import TransferResult
+from orbit_fast.client.stream_download import StreamDownload
+from orbit_fast.client.stream_download import Wanted
 from orbit_fast.client.streams import StreamOperations
 from orbit_fast.core import decode
 from orbit_fast.core import encode
@@ -99,18 +100,10 @@ class ObjectOperations(StreamOperations):
             ChecksumMismatch: what arrived is not what the service stores, twice.
             S3Error: the service refuses, or could not be reached.
         """
-        stream = self.stream(key, offset=offset, length=length, version_id=version_id, progress=progress)
-        async with stream:
-            first = await anext(stream, b"")
-            second = await anext(stream, b"")
-            if not second:
-                return first
-            content = io.BytesIO()  # gives its bytes away without a copy
-            content.write(first)
-            content.write(second)
-            async for chunk in stream:
-                content.write(chunk)
-            return content.getvalue()
+        if offset < 0 or (length is not None and length < 0):
+            raise InvalidConfig(f"download_bytes: offset {offset} and length {length} must not be negative")
+        wanted = Wanted(key=key, offset=offset, length=length, version_id=version_id)
+        return await StreamDownload(self._place, wanted).collect(Meter(progress, key, TransferDirection.DOWNLOAD))
 
     async def exists(self, key: str, *, version_id: str = "") -> bool:
         """Whether there is such an object. What cannot be asked is an error, never "no".

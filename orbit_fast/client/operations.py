@@ -87,8 +87,15 @@ class Operations:
         if session is not None and session.loop is asyncio.get_running_loop():
             await session.close()
 
-    async def _place(self, bucket: str = "", options: ObjectOptions | None = None) -> Place:
-        """Where a call does its work: in `bucket` (``''``: the client's own), with these options for a new object.
+    async def _place(
+        self, bucket: str = "", options: ObjectOptions | None = None, *, only_if_absent: bool = False
+    ) -> Place:
+        """Where a call does its work.
+
+        Args:
+            bucket: ``''`` is the client's own.
+            options: for a new object.
+            only_if_absent: a new object must not replace another one; the service decides.
 
         Raises:
             InvalidConfig: the client is closed or on another loop, or something about the bucket is not usable.
@@ -99,6 +106,9 @@ class Operations:
         settings = self._settings
         if options is not None:
             settings = msgspec.structs.replace(settings, object=options.over(settings.object))
+        if only_if_absent:
+            selection = msgspec.structs.replace(settings.selection, no_clobber=True)
+            settings = msgspec.structs.replace(settings, selection=selection)
         return Place(session, site, session.around(settings))
 
     async def _place_with(self, new_object: ObjectSettings) -> Place:

@@ -140,6 +140,15 @@ class S3Object:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class S3Bucket:
+    """One bucket: name, when it was made, and where it is, or ``''`` where the service does not say."""
+
+    name: str
+    created: datetime | None = None
+    region: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListResult:
     """One page of a listing.

@@ -29,6 +29,7 @@ import msgspec
 from orbit_fast.client.environment import read_variables
 from orbit_fast.client.memory import SLOT_BYTES
 from orbit_fast.client.memory import Slots
+from orbit_fast.client.memory import teach_allocator
 from orbit_fast.core.breaker import CircuitBreaker
 from orbit_fast.core.errors import Cancelled
 from orbit_fast.core.errors import Internal
@@ -73,34 +74,53 @@ def breaker_of(origin: tuple[str, str, int]) -> CircuitBreaker:
 
 
 class Running(Generic[T]):
-    """A flow that runs beside the task that started it."""
+    """A flow that runs beside the task that started it.
 
-    __slots__ = ("_ended", "_handle")
+    Attributes:
+        is_ended: it has ended.
+    """
 
-    def __init__(self, client: Client, flow: Flow[T]) -> None:
-        self._ended: asyncio.Future[T | S3Error] = client.loop.create_future()
+    __slots__ = ("_handle", "_loop", "_result", "_those_that_run", "_turns", "_waiter", "is_ended")
+
+    def __init__(self, client: Client, flow: Flow[T], those_that_run: set[Running[Any]]) -> None:
+        """Start it; as long as it runs, it is one of `those_that_run`."""
+        self.is_ended = False
+        self._loop = client.loop
+        self._those_that_run = those_that_run
+        self._result: T | S3Error | None = None
+        self._turns: list[asyncio.Future[None]] = []
+        self._waiter: asyncio.Future[None] | None = None
         self._handle: Handle | None = None
         handle = client.run(flow, self._end)
-        if not self._ended.done():
+        if not self.is_ended:
             self._handle = handle
+            those_that_run.add(self)
 
     def _end(self, result: T | S3Error) -> None:
         self._handle = None  # a circle would keep the result alive, which may be many bytes, until the collector comes
-        self._ended.set_result(result)
+        self._result = result
+        self.is_ended = True
+        self._those_that_run.discard(self)
+        for turn in self._turns:
+            if not turn.done():
+                turn.set_result(None)
+        self._turns.clear()
+        if self._waiter is not None:
+            self._waiter.set_result(None)
 
     @property
-    def is_ended(self) -> bool:
-        """Whether it has ended."""
-        return self._ended.done()
-
-    @property
-    def waiter(self) -> asyncio.Future[Any]:
+    def waiter(self) -> asyncio.Future[None]:
         """For `asyncio.wait`; it is never to be cancelled."""
-        return self._ended
+        if self._waiter is None:
+            self._waiter = self._loop.create_future()
+            if self.is_ended:
+                self._waiter.set_result(None)
+        return self._waiter
 
     def outcome(self) -> T | S3Error:
         """What it returned, or what it ended with. Only when it has ended."""
-        return self._ended.result()
+        assert self.is_ended
+        return self._result  # type: ignore[return-value]  # None is a T then
 
     def result(self) -> T:
         """What it returned. Only when it has ended.
@@ -108,7 +128,7 @@ class Running(Generic[T]):
         Raises:
             S3Error: what it ended with.
         """
-        result = self._ended.result()
+        result = self.outcome()
         if isinstance(result, S3Error):
             raise result
         return result
@@ -119,7 +139,7 @@ class Running(Generic[T]):
         Raises:
             S3Error: what it ended with.
         """
-        await asyncio.shield(self._ended)
+        await self._ended()
         return self.result()
 
     def cancel(self) -> None:
@@ -130,7 +150,13 @@ class Running(Generic[T]):
     async def end(self) -> None:
         """End it early, and return when it holds nothing any more."""
         self.cancel()
-        await asyncio.shield(self._ended)
+        await self._ended()
+
+    async def _ended(self) -> None:
+        if not self.is_ended:
+            turn: asyncio.Future[None] = self._loop.create_future()
+            self._turns.append(turn)
+            await turn
 
 
 class Session:
@@ -151,6 +177,7 @@ class Session:
             explicit: credentials to sign with, or None to look for some.
             max_connections: to each endpoint.
         """
+        teach_allocator()
         self.settings = settings
         self.clock = Clock()
         self.counters = Counters()
@@ -273,11 +300,7 @@ class Session:
         if self._is_closing:
             flow.close()
             raise Cancelled("the client is being closed")
-        running = Running(self._client, flow)
-        if not running.is_ended:
-            self._running.add(running)
-            running.waiter.add_done_callback(lambda _: self._running.discard(running))
-        return running
+        return Running(self._client, flow, self._running)
 
     async def do(self, flow: Flow[T], *, needs_slot: bool = False) -> T:
         """Run `flow` and wait for what it returns; `needs_slot` where it leases a slot in its first step.
@@ -303,7 +326,7 @@ class Session:
             S3Error: what it ended with.
             TimeoutError: it takes longer, and goes on by itself.
         """
-        running = Running(self._client, flow)
+        running = Running(self._client, flow, self._cleanups)
         await self.outlive(running)
         return running.result()
 

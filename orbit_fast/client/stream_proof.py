@@ -39,7 +39,7 @@ class StreamProof:
 
     algorithm = ""
 
-    def take(self, data: bytes, part: PartFact) -> None:
+    def take(self, data: bytes | memoryview, part: PartFact) -> None:
         """The next range has arrived."""
 
     def check(self) -> Verified:
@@ -65,7 +65,7 @@ class _Combined(StreamProof):
         self._stored = stored
         self._parts: list[PartFact] = []
 
-    def take(self, data: bytes, part: PartFact) -> None:  # noqa: ARG002 - its checksum was computed on arrival
+    def take(self, data: bytes | memoryview, part: PartFact) -> None:  # noqa: ARG002 - its checksum was computed on arrival
         self._parts.append(part)
 
     def check(self) -> Verified:
@@ -81,7 +81,7 @@ class _Hashed(StreamProof):
         self._wanted = wanted
         self._promise = promise
 
-    def take(self, data: bytes, part: PartFact) -> None:  # noqa: ARG002 - the bytes are what counts
+    def take(self, data: bytes | memoryview, part: PartFact) -> None:  # noqa: ARG002 - the bytes are what counts
         self._hasher.update(memoryview(data))
 
     def check(self) -> Verified:
@@ -100,7 +100,7 @@ class _Cut(StreamProof):
         self._left = size
         self._hasher = self._new()
 
-    def take(self, data: bytes, part: PartFact) -> None:  # noqa: ARG002 - the bytes are what counts
+    def take(self, data: bytes | memoryview, part: PartFact) -> None:  # noqa: ARG002 - the bytes are what counts
         rest = memoryview(data)
         while rest:
             piece = rest[: self._left]

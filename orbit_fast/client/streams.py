@@ -7,19 +7,13 @@ parts are sent beside each other while the next one is being filled; while they 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import AsyncGenerator
 from collections.abc import AsyncIterable
 from collections.abc import AsyncIterator
-from collections.abc import Awaitable
-from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
-
-from msgspec.structs import replace
 
 from orbit_fast.client.meter import Meter
 from orbit_fast.client.operations import Operations
@@ -30,25 +24,18 @@ from orbit_fast.client.pieces import PiecesUpload
 from orbit_fast.client.pieces import StreamParts
 from orbit_fast.client.progress import Listener
 from orbit_fast.client.progress import TransferDirection
+from orbit_fast.client.results import ObjectMetadata
 from orbit_fast.client.results import TransferResult
-from orbit_fast.client.session import Running
-from orbit_fast.client.stream_proof import StreamProof
-from orbit_fast.client.stream_proof import proof_of
+from orbit_fast.client.stream_download import StreamDownload
+from orbit_fast.client.stream_download import Wanted
+from orbit_fast.client.stream_upload import StreamUpload
 from orbit_fast.core.errors import InvalidConfig
-from orbit_fast.core.errors import InvalidRange
 from orbit_fast.core.errors import PreconditionFailed
-from orbit_fast.core.errors import object_changing
 from orbit_fast.core.layout import plan_parts
-from orbit_fast.core.messages import Begun
+from orbit_fast.core.location import check_key
 from orbit_fast.core.messages import Direction
-from orbit_fast.core.messages import Item
-from orbit_fast.core.messages import MovePart
-from orbit_fast.core.messages import PartFact
 from orbit_fast.core.model import ObjectFacts
-from orbit_fast.io import memory
-from orbit_fast.io.listing import named
-from orbit_fast.io.transfer import Ending
-from orbit_fast.io.transfer import require_proof
+from orbit_fast.io.transfer import find
 
 Data = bytes | bytearray | memoryview
 
@@ -86,25 +73,6 @@ class ObjectStream:
         await self.aclose()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Wanted:
-    """What of an object is wanted: from `offset` on, `length` bytes or, with None, all."""
-
-    offset: int
-    length: int | None
-
-    @property
-    def is_whole(self) -> bool:
-        return self.offset == 0 and self.length is None
-
-    def within(self, key: str, size: int) -> tuple[int, int]:
-        """First byte, and how many."""
-        if self.offset > size:
-            raise InvalidRange(f"{key} has {size} bytes: there is none at {self.offset}")
-        rest = size - self.offset
-        return self.offset, rest if self.length is None else min(rest, self.length)
-
-
 class StreamOperations(Operations):
     """Objects of any size, in bounded memory."""
 
@@ -138,9 +106,27 @@ class StreamOperations(Operations):
         """
         if offset < 0 or (length is not None and length < 0):
             raise InvalidConfig(f"stream: offset {offset} and length {length} must not be negative")
-        wanted = _Wanted(offset=offset, length=length)
+        wanted = Wanted(key=key, offset=offset, length=length, version_id=version_id)
         meter = Meter(progress, key, TransferDirection.DOWNLOAD)
-        return ObjectStream(_Download(self._place, key, version_id, wanted).chunks(meter), key)
+        return ObjectStream(StreamDownload(self._place, wanted).chunks(meter), key)
+
+    async def read_version(self, metadata: ObjectMetadata, offset: int, length: int) -> bytes:
+        """A range of the very version that `get_metadata` has told of: what many reads of one file are made of.
+
+        Args:
+            metadata: of the object, as it was then.
+            offset: of the first byte.
+            length: how many, at most.
+
+        Raises:
+            IntegrityError: the object has been replaced since (``E_OBJECT_CHANGING``).
+            InvalidRange: the object ends before `offset`.
+            S3Error: the service refuses, or could not be reached.
+        """
+        known = ObjectFacts(size=metadata.size, etag=metadata.etag)
+        wanted = Wanted(key=metadata.key, offset=offset, length=length, version_id=metadata.version_id, known=known)
+        meter = Meter(None, metadata.key, TransferDirection.DOWNLOAD)
+        return await StreamDownload(self._place, wanted).collect(meter)
 
     async def upload_stream(  # noqa: PLR0913 - by name but for the first two
         self,
@@ -171,26 +157,85 @@ class StreamOperations(Operations):
             TooLarge: S3 cannot hold it, or not in parts that fit in `S3Config.max_memory`.
             S3Error: the service refuses, or could not be reached.
         """
+        chosen = merged(options, content_type, metadata)
+        return await self._upload_stream(source, key, chosen, progress, expected_size=expected_size)
+
+    async def create_object(
+        self,
+        source: AsyncIterable[Data] | Iterable[Data],
+        key: str,
+        *,
+        options: ObjectOptions | None = None,
+        progress: Listener | None = None,
+    ) -> TransferResult:
+        """As `upload_stream`, only if there is no such object: of many who try at once, the service lets one succeed.
+
+        Services that do not know the condition (``If-None-Match``) are asked before, which is all that they can do.
+
+        Args:
+            source: pieces of any size.
+            key: of the object.
+            options: about the object.
+            progress: hears of it.
+
+        Raises:
+            PreconditionFailed: there is such an object.
+            S3Error: the service refuses, or could not be reached.
+        """
+        return await self._upload_stream(source, key, options, progress, only_if_absent=True)
+
+    async def begin_upload(
+        self, key: str, *, options: ObjectOptions | None = None, only_if_absent: bool = False
+    ) -> StreamUpload:
+        """An upload that is given its bytes call by call (`StreamUpload.take`), and becomes an object by `finish`.
+
+        Whoever begins one ends it, by `StreamUpload.finish` or `StreamUpload.abandon`.
+
+        Args:
+            key: of the object.
+            options: about the object.
+            only_if_absent: as `create_object`.
+        """
+        place = await self._place_for(key, options, only_if_absent=only_if_absent)
+        sizes = StreamParts(self.config.chunk_size, self.config.max_memory, None)
+        return StreamUpload(place, key, sizes, Meter(None, key, TransferDirection.UPLOAD))
+
+    async def _upload_stream(
+        self,
+        source: AsyncIterable[Data] | Iterable[Data],
+        key: str,
+        options: ObjectOptions | None,
+        progress: Listener | None,
+        *,
+        expected_size: int | None = None,
+        only_if_absent: bool = False,
+    ) -> TransferResult:
         sizes = StreamParts(self.config.chunk_size, self.config.max_memory, expected_size)
-        place = await self._place(options=merged(options, content_type, metadata))
+        place = await self._place_for(key, options, only_if_absent=only_if_absent)
         with Meter(progress, key, TransferDirection.UPLOAD) as meter, place.session.undertaking():
             meter.started(-1 if expected_size is None else expected_size)
-            item = place.item(Direction.UPLOAD, key)
-            pieces = PiecesUpload(place, item, lambda part: meter.landed(part.number, part.size))
-            filler = _Filler(pieces, sizes, self.config.parallel_operations)
+            upload = StreamUpload(place, key, sizes, meter)
             try:
                 async for piece in _asynchronous(source):
-                    await filler.take(memoryview(piece).cast("B"))
-                if pieces.count:
-                    await filler.send()
-                    ending = await pieces.finish()
-                else:
-                    ending = await self._put_whole(place, item, filler.rest(), meter)
+                    await upload.take(memoryview(piece).cast("B"))
+                ending = await upload.finish()
             except BaseException:
-                await pieces.abandon()
+                await upload.abandon()
                 raise
             meter.completed()
         return TransferResult.of(key, ending.landed)
+
+    async def _place_for(self, key: str, options: ObjectOptions | None, *, only_if_absent: bool) -> Place:
+        """Where a new object is made.
+
+        Raises:
+            PreconditionFailed: it must not replace another one, and there is one.
+        """
+        check_key(key)
+        place = await self._place(options=options, only_if_absent=only_if_absent)
+        if only_if_absent and await place.session.do(find(place.around, place.site, key)) is not None:
+            raise PreconditionFailed(f"there is an object {key} already", status=412)
+        return place
 
     async def _upload_pieces(
         self, view: memoryview, key: str, options: ObjectOptions | None, progress: Listener | None
@@ -211,57 +256,6 @@ class StreamOperations(Operations):
             meter.completed()
         return TransferResult.of(key, ending.landed)
 
-    @staticmethod
-    async def _put_whole(place: Place, item: Item, view: memoryview, meter: Meter) -> Ending:
-        ending = await place.session.do(memory.put(place.around, replace(item, size=len(view)), view))
-        meter.landed(0, ending.landed.size)
-        return ending
-
-
-class _Filler:
-    """Collects pieces of any size into parts; the memory of a part that was sent is used again."""
-
-    def __init__(self, pieces: PiecesUpload, sizes: StreamParts, parallel: int) -> None:
-        self._pieces = pieces
-        self._sizes = sizes
-        self._parallel = parallel
-        self._free: list[bytearray] = []
-        self._buffer = bytearray()
-        self._filled = 0
-
-    async def take(self, view: memoryview) -> None:
-        """Copy a piece, and send what is full as soon as it is known that more follows."""
-        while view:
-            if not self._buffer:
-                self._buffer = self._new()
-            elif self._filled == len(self._buffer):
-                await self.send()
-                continue
-            count = min(len(view), len(self._buffer) - self._filled)
-            self._buffer[self._filled : self._filled + count] = view[:count]
-            self._filled += count
-            view = view[count:]
-
-    async def send(self) -> None:
-        """Send what has been collected."""
-        number = self._pieces.count + 1
-        view, buffer = self.rest(), self._buffer
-        self._buffer, self._filled = bytearray(), 0
-        at_once = self._sizes.at_once(number, self._parallel)
-        await self._pieces.send(view, at_once=at_once, on_free=lambda: self._free.append(buffer))
-
-    def rest(self) -> memoryview:
-        """What has been collected."""
-        return memoryview(self._buffer)[: self._filled]
-
-    def _new(self) -> bytearray:
-        size = self._sizes.size(self._pieces.count + 1)
-        while self._free:
-            buffer = self._free.pop()
-            if len(buffer) == size:
-                return buffer
-        return bytearray(size)
-
 
 async def _asynchronous(source: AsyncIterable[Data] | Iterable[Data]) -> AsyncIterator[Data]:
     if isinstance(source, AsyncIterable):
@@ -270,76 +264,3 @@ async def _asynchronous(source: AsyncIterable[Data] | Iterable[Data]) -> AsyncIt
     else:
         for piece in source:
             yield piece
-
-
-class _Download:
-    """What an `ObjectStream` goes through. It does not know the stream, which so can be dropped."""
-
-    def __init__(self, find_place: Callable[[], Awaitable[Place]], key: str, version_id: str, wanted: _Wanted) -> None:
-        self._find_place = find_place
-        self._key = key
-        self._version_id = version_id
-        self._wanted = wanted
-
-    async def chunks(self, meter: Meter) -> AsyncGenerator[bytes, None]:
-        """The bytes, in order."""
-        with meter:
-            place = await self._find_place()
-            item = replace(place.item(Direction.DOWNLOAD, self._key), version_id=self._version_id)
-            limit = place.around.settings.transfer.part_size
-            facts: ObjectFacts | None = None
-            if self._wanted.is_whole:
-                # Most objects are small: then this is all there is to do.
-                fetched = await place.session.do(memory.fetch(place.around, item, limit=limit))
-                if fetched.data is not None:
-                    meter.started(len(fetched.data))
-                    meter.landed(0, len(fetched.data))
-                    meter.completed()
-                    if fetched.data:
-                        yield fetched.data
-                    return
-                facts = fetched.facts
-            if facts is None or facts.size < 0 or facts.checksum is None:
-                # Some services tell an object's checksum only to those who ask for nothing else.
-                facts = await self._facts(place, item)
-            item = replace(item, size=facts.size, etag=facts.etag)
-            proof = await proof_of(place, item, facts) if self._wanted.is_whole else StreamProof()
-            first, size = self._wanted.within(self._key, facts.size)
-            meter.started(size)
-            if size:
-                async for data in self._ranges(place, item, proof, (first, size), meter):
-                    yield data
-            meter.completed()
-
-    async def _facts(self, place: Place, item: Item) -> ObjectFacts:
-        reply = await place.session.do(named(place.around, item.site, item.key, item.version_id))
-        facts: ObjectFacts = reply.decoded
-        return facts
-
-    async def _ranges(
-        self, place: Place, item: Item, proof: StreamProof, wanted: tuple[int, int], meter: Meter
-    ) -> AsyncGenerator[bytes, None]:
-        first, size = wanted
-        transfer = place.around.settings.transfer
-        layout = plan_parts(size, transfer.part_size, min_part=1)
-        at_once = max(1, min(transfer.concurrency, transfer.max_memory // layout.part_size - 1))
-        begun = Begun(item=item.number, etag=item.etag, version_id=item.version_id, algorithm=proof.algorithm)
-        pending: deque[Running[tuple[bytes, PartFact]]] = deque()
-        left = layout.parts()
-        try:
-            for number in range(1, layout.count + 1):
-                while len(pending) < at_once and (part := next(left, None)) is not None:
-                    order = MovePart(item, begun, part[0], first + part[1], part[2])
-                    pending.append(place.session.start(memory.fetch_part(place.around, order)))
-                data, fact = await pending[0].wait()
-                pending.popleft()
-                proof.take(data, fact)
-                meter.landed(number, len(data))
-                if number == layout.count and self._wanted.is_whole:
-                    require_proof(place.around, item, proof.check())
-                yield data
-        except PreconditionFailed as error:
-            raise object_changing(self._key) from error
-        finally:
-            for running in pending:
-                await running.end()

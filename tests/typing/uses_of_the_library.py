@@ -17,8 +17,14 @@ from orbit_fast import BatchOutcome
 from orbit_fast import BatchResult
 from orbit_fast import CircuitBreaker
 from orbit_fast import CircuitBreakerConfig
+from orbit_fast import Engine
+from orbit_fast import EngineEvent
+from orbit_fast import EngineProgress
+from orbit_fast import EngineReport
 from orbit_fast import ListResult
 from orbit_fast import NotFound
+from orbit_fast import ObjectDone
+from orbit_fast import ObjectFailed
 from orbit_fast import ObjectMetadata
 from orbit_fast import ObjectOptions
 from orbit_fast import ProgressEvent
@@ -129,3 +135,26 @@ async def follow(client: S3Client) -> None:
                 assert_type(eta_secs, int | None)
             case _:
                 assert_type(event.operation_id, str)
+
+
+async def run_engine(path: Path) -> None:
+    """The engine."""
+    engine = Engine(S3Config("b"), workers=8, part_size="8MiB", timeout=timedelta(seconds=3))
+    async with engine.copy([path, "f"], "s3://b/k", recursive=True, metadata={"a": "b"}) as job:
+        async for event in job:
+            assert_type(event, EngineEvent)
+            match event:
+                case ObjectDone(source=source, size=size):
+                    assert_type(source, str)
+                    assert_type(size, int)
+                case ObjectFailed(error=error):
+                    assert_type(error, errors.S3Error)
+                case EngineProgress(eta_secs=eta_secs):
+                    assert_type(eta_secs, int | None)
+                case _:
+                    pass
+    assert_type(job.report, EngineReport | None)
+    assert_type(await engine.sync(path, "s3://b/k", delete=True, max_delete="5%"), EngineReport)
+    assert_type(await engine.move("s3://b/k", path), EngineReport)
+    report = await engine.delete(["s3://b/a", "s3://b/c"])
+    assert_type(report.failures, tuple[ObjectFailed, ...])
