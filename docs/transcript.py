@@ -38,6 +38,11 @@ _REPLACED = (
     (re.compile(r"Elapsed: \S+"), "Elapsed: 0.1s"),
     (re.compile(r"Throughput: .*"), "Throughput: 1000 B/s"),
     (re.compile(r'"process":\d+'), '"process":0'),
+    (re.compile(r"time_diff: -?\d+"), "time_diff: 2"),
+    (re.compile(r"in [\d.]+ ms"), "in 0.1 ms"),
+    (re.compile(r"port \d+"), "port 9000"),
+    (re.compile(r"this clock is .*"), "this clock is 0.0 s behind the service's"),
+    (re.compile(r"in \d+\.\d+ s\b"), "in 0.1 s"),
 )
 
 
@@ -85,7 +90,12 @@ def _told(block: str, work: Path, environment: dict[str, str], names: dict[str, 
         for shown, real in names.items():
             command = command.replace(shown, real)
         done = subprocess.run(  # noqa: PLW1510 - a failure is part of what is shown
-            ["bash", "-c", command], cwd=work, env=environment, capture_output=True, stdin=subprocess.DEVNULL, timeout=60
+            ["bash", "-c", command],
+            cwd=work,
+            env=environment,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=60,
         )
         lines.append(line)
         lines += _cleaned((done.stdout + done.stderr).decode(), names).splitlines()
@@ -97,7 +107,8 @@ def _told(block: str, work: Path, environment: dict[str, str], names: dict[str, 
 def _cleaned(text: str, names: dict[str, str]) -> str:
     """What was said, without what differs from run to run; ids get names, which later commands may use."""
     for found in re.findall(r"(?<![0-9A-Za-z_.-])[0-9A-Za-z_.-]{32,}(?![0-9A-Za-z_.=-])", text):
-        if re.fullmatch(r"[0-9a-f]{32}(-\d+)?", found) is None and found not in names.values() and "." not in found:
+        is_known = re.fullmatch(r"[0-9a-f]{32}(-\d+)?|[0-9a-f]{64}", found) is not None or "." in found
+        if not is_known and found not in names.values():
             names[f"ID{len(names) + 1}"] = found
     for shown, real in names.items():
         text = text.replace(real, shown)

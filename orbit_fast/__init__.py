@@ -26,9 +26,14 @@ The way of a job (``orbit cp SRC DST``):
    writer of stdout, counts, and says the summary last.
 
 The way of a byte. Up: disk → slot (shared memory) → checksum → socket. Down: socket → slot → checksum → temporary file
-→ rename. Never whole objects or parts in memory. From stdin and to stdout: through the *stage*, an area of shared memory
-of the supervisor's, whole ranges at once (`proc.pipejob`, `proc.catjob`). From one service to another: through slots
-(`io.relay`).
+→ rename. Never whole objects or parts in memory. From stdin and to stdout: through the *stage*, an area of shared
+memory of the supervisor's, whole ranges at once (`proc.pipejob`, `proc.catjob`). From one service to another: through
+slots (`io.relay`).
+
+The way of every other command. One that moves nothing (``ls``, ``rm``, ``head`` …) is a *task*: a value of
+`core.tasks`, a flow in `io.tasks` that a worker runs, its lines made in `core.render`. ``sync`` merges two sorted sides
+(`core.merge`, `proc.sync_finder`) into copies for the same ledger, and deletes last (`core.guard`). ``run`` does all of
+them in one engine (`proc.script`).
 
 Words, the same in code, documentation, logs and JSON: *job* what the user asked · *transfer* one object ↔ one file ·
 *part* one byte range of a transfer, counted from 1 · *slot* a fixed piece of shared memory · *lease* the right to use
@@ -39,8 +44,10 @@ Priorities, when two conflict: no wrong byte ≻ no lost or wrongly deleted obje
 bounded memory ≻ latency ≻ start-up time ≻ everything else.
 
 Where to look: part sizes are chosen in `core.layout` · what is tried again, in `core.retry` · the one line that waits
-before a retry, in `io.run` · what happens when a worker dies, in `core.ledger.Ledger.worker_lost` and `proc.crew` · who
-frees a slot, in `proc.slots` · why an exit code, in `core.tally` and `core.errors`.
+before a retry, in `io.run` · what happens when a worker dies, in `core.ledger.Ledger.worker_lost` and `proc.crew` ·
+what survives a kill, in `core.journal`, `proc.recorder` and `io.resumption` · who frees a slot, in `proc.slots` · why
+an exit code, in `core.tally` and `core.errors` · what a list names, in `core.manifest` and `proc.named` · what keeps
+two syncs apart, in `proc.destination_lock`.
 """
 
 from __future__ import annotations
@@ -57,12 +64,25 @@ if TYPE_CHECKING:
     from orbit_fast.client.client import S3Client as S3Client
     from orbit_fast.client.config import S3Config as S3Config
     from orbit_fast.client.config import S3ConfigBuilder as S3ConfigBuilder
+    from orbit_fast.client.engine import Engine as Engine
+    from orbit_fast.client.engine_events import EngineEvent as EngineEvent
+    from orbit_fast.client.engine_events import EngineProgress as EngineProgress
+    from orbit_fast.client.engine_events import EngineReport as EngineReport
+    from orbit_fast.client.engine_events import ObjectDeleted as ObjectDeleted
+    from orbit_fast.client.engine_events import ObjectDone as ObjectDone
+    from orbit_fast.client.engine_events import ObjectEvent as ObjectEvent
+    from orbit_fast.client.engine_events import ObjectFailed as ObjectFailed
+    from orbit_fast.client.engine_events import ObjectPlanned as ObjectPlanned
+    from orbit_fast.client.engine_events import ObjectSkipped as ObjectSkipped
+    from orbit_fast.client.engine_job import EngineJob as EngineJob
+    from orbit_fast.client.engine_options import EngineOptions as EngineOptions
     from orbit_fast.client.errors import AccessDenied as AccessDenied
     from orbit_fast.client.errors import Authentication as Authentication
     from orbit_fast.client.errors import BucketNotFound as BucketNotFound
     from orbit_fast.client.errors import Cancelled as Cancelled
     from orbit_fast.client.errors import ChecksumMismatch as ChecksumMismatch
     from orbit_fast.client.errors import CircuitOpen as CircuitOpen
+    from orbit_fast.client.errors import EngineLost as EngineLost
     from orbit_fast.client.errors import IntegrityError as IntegrityError
     from orbit_fast.client.errors import InvalidBucketName as InvalidBucketName
     from orbit_fast.client.errors import InvalidConfig as InvalidConfig
@@ -103,6 +123,7 @@ if TYPE_CHECKING:
     from orbit_fast.client.recovery import with_retry as with_retry
     from orbit_fast.client.results import ListResult as ListResult
     from orbit_fast.client.results import ObjectMetadata as ObjectMetadata
+    from orbit_fast.client.results import S3Bucket as S3Bucket
     from orbit_fast.client.results import S3Object as S3Object
     from orbit_fast.client.results import TransferResult as TransferResult
     from orbit_fast.client.results import UploadedPart as UploadedPart
@@ -138,6 +159,13 @@ _HOMES = {
     "CircuitOpen": "errors",
     "CircuitState": "recovery",
     "DeleteMarker": "versioning",
+    "Engine": "engine",
+    "EngineEvent": "engine_events",
+    "EngineJob": "engine_job",
+    "EngineLost": "errors",
+    "EngineOptions": "engine_options",
+    "EngineProgress": "engine_events",
+    "EngineReport": "engine_events",
     "IntegrityError": "errors",
     "InvalidBucketName": "errors",
     "InvalidConfig": "errors",
@@ -148,8 +176,14 @@ _HOMES = {
     "Network": "errors",
     "NotFound": "errors",
     "ObjectArchived": "errors",
+    "ObjectDeleted": "engine_events",
+    "ObjectDone": "engine_events",
+    "ObjectEvent": "engine_events",
+    "ObjectFailed": "engine_events",
     "ObjectMetadata": "results",
     "ObjectOptions": "options",
+    "ObjectPlanned": "engine_events",
+    "ObjectSkipped": "engine_events",
     "ObjectStream": "streams",
     "ObjectVersion": "versioning",
     "PreconditionFailed": "errors",
@@ -163,6 +197,7 @@ _HOMES = {
     "ResumeState": "resume",
     "ResumeStateError": "errors",
     "RetryPolicy": "recovery",
+    "S3Bucket": "results",
     "S3Client": "client",
     "S3Config": "config",
     "S3ConfigBuilder": "config",
@@ -208,6 +243,13 @@ __all__ = [
     "CircuitOpen",
     "CircuitState",
     "DeleteMarker",
+    "Engine",
+    "EngineEvent",
+    "EngineJob",
+    "EngineLost",
+    "EngineOptions",
+    "EngineProgress",
+    "EngineReport",
     "IntegrityError",
     "InvalidBucketName",
     "InvalidConfig",
@@ -218,8 +260,14 @@ __all__ = [
     "Network",
     "NotFound",
     "ObjectArchived",
+    "ObjectDeleted",
+    "ObjectDone",
+    "ObjectEvent",
+    "ObjectFailed",
     "ObjectMetadata",
     "ObjectOptions",
+    "ObjectPlanned",
+    "ObjectSkipped",
     "ObjectStream",
     "ObjectVersion",
     "PreconditionFailed",
@@ -233,6 +281,7 @@ __all__ = [
     "ResumeState",
     "ResumeStateError",
     "RetryPolicy",
+    "S3Bucket",
     "S3Client",
     "S3Config",
     "S3ConfigBuilder",

@@ -82,12 +82,17 @@ def _output_of(state: State) -> JobSettings:
     if state.settings is not None:
         return state.settings
     words = _options_typed(state)
-    is_json = "--json" in words or state.environment.variables.get("ORBIT_JSON", "").lower() in {
-        "1",
-        "true",
-        "yes",
-        "on",
-    }
+    is_json = (
+        state.is_json
+        or "--json" in words
+        or state.environment.variables.get("ORBIT_JSON", "").lower()
+        in {
+            "1",
+            "true",
+            "yes",
+            "on",
+        }
+    )
     return JobSettings(output=OutputSettings(json=is_json))
 
 

@@ -5,6 +5,7 @@ A hundred thousand lines mostly repeat a few sets of options: each set is parsed
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Mapping
 
@@ -30,8 +31,10 @@ from orbit_fast.core.similar import did_you_mean
 from orbit_fast.core.values import Shape
 from orbit_fast.core.values import Source
 from orbit_fast.core.values import is_given
+from orbit_fast.core.work import Cat
 from orbit_fast.core.work import Copy
 from orbit_fast.core.work import Line
+from orbit_fast.core.work import Plan
 
 _WITHOUT_VALUE = frozenset({Shape.FLAG, Shape.COUNT, Shape.TOGGLE, Shape.OPTIONAL})
 
@@ -50,6 +53,7 @@ class Script:
     def __call__(self, number: int, text: str) -> Line | None:
         """The command on a line; None where there is none."""
         settings = msgspec.structs.replace(self._settings, operation="run")
+        told = " ".join(text.split())
         try:
             words = split_line(text)
             if not words:
@@ -61,10 +65,15 @@ class Script:
             words = translated(verb.name, words[1:])
             options, arguments = part_options(words, self._takes_value(verb))
             settings = self._settings_of(verb, options)
-            return self._planned(number, verb, settings, arguments)
+            told = " ".join(arguments)
+            plan = self._planned(verb, settings, arguments, (verb.name, *words))
+            if isinstance(plan, Copy) and not settings.selection.recursive and _holds_directory(plan):
+                selection = msgspec.structs.replace(settings.selection, recursive=True)
+                settings = msgspec.structs.replace(settings, selection=selection)
+            return Line(number=number, settings=settings, plan=plan)
         except (S3Error, click.ClickException) as error:
             failure = error if isinstance(error, S3Error) else InvalidConfig(_sentence(error))
-            return Line(number=number, settings=settings, failure=Failure.of(failure), text=" ".join(text.split()))
+            return Line(number=number, settings=settings, failure=Failure.of(failure), text=told)
 
     def _verb(self, words: list[str]) -> Verb:
         if not words:
@@ -73,7 +82,7 @@ class Script:
         if verb is None:
             raise InvalidConfig(f"no such command: {words[0]}{did_you_mean(words[0], self._verbs)}")
         if verb.plan is None:
-            raise InvalidConfig(f"{verb.name} cannot be a line of run")
+            raise InvalidConfig(f"{verb.name} cannot be a line of run: it works as a command by itself")
         return verb
 
     def _takes_value(self, verb: Verb) -> dict[str, bool]:
@@ -93,20 +102,27 @@ class Script:
             given = {name: value for name, value in flags.items() if is_given(value)}
             if "max_bandwidth" in given:
                 raise InvalidConfig("--max-bandwidth is of all lines together: orbit run --max-bandwidth RATE")
+            if "resume" in given:
+                raise InvalidConfig("lines keep no journal: --resume works in a command by itself")
             flags = inherited | given
             files = read_config(flags.get("config"), self._environment.variables, verb.name)
             known = settings_of(verb, flags, self._environment, files)[0]
             self._known[verb.name, options] = known
         return known
 
-    def _planned(self, number: int, verb: Verb, settings: JobSettings, arguments: tuple[str, ...]) -> Line:
+    def _planned(self, verb: Verb, settings: JobSettings, arguments: tuple[str, ...], typed: tuple[str, ...]) -> Plan:
         assert verb.plan is not None, "others are refused before"
-        invocation = Invocation(arguments=arguments, settings=settings, environment=self._environment)
-        plan = verb.plan(invocation)
-        if isinstance(plan, Copy) and not settings.selection.recursive and _holds_directory(plan):
-            selection = msgspec.structs.replace(settings.selection, recursive=True)
-            settings = msgspec.structs.replace(settings, selection=selection)
-        return Line(number=number, settings=settings, plan=plan)
+        if settings.selection.files_from == "-":
+            raise InvalidConfig("stdin is not a line's to read: --files-from - works in a command by itself")
+        if settings.sync.wait:
+            raise InvalidConfig("a line would keep the others waiting: --wait works in a command by itself")
+        if settings.output.manifest_out:
+            raise InvalidConfig("lines share one engine: --manifest-out works in a command by itself")
+        environment = dataclasses.replace(self._environment, arguments=typed)
+        plan = verb.plan(Invocation(arguments=arguments, settings=settings, environment=environment))
+        if isinstance(plan, Cat) and self._settings.output.json:
+            raise InvalidConfig("with --json stdout is for events: objects are written to it by orbit run without it")
+        return plan
 
 
 def _holds_directory(copy: Copy) -> bool:

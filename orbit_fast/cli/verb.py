@@ -13,8 +13,7 @@ from orbit_fast.core.settings import JobSettings
 from orbit_fast.core.values import Given
 
 if TYPE_CHECKING:
-    from orbit_fast.core.work import Copy
-    from orbit_fast.core.work import Work
+    from orbit_fast.core.work import Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +45,8 @@ class Verb:
         words: what its first argument is one of, where that is one of a few words (``versions list``).
         examples: command lines, each with what it does.
         run: does it; returns the exit status, raises S3Error where the job could not be done.
-        plan: of a command that can also be a line of a script: what it comes to; raises S3Error where its arguments make
-            no sense.
+        plan: of a command that can also be a line of a script: what it comes to; raises S3Error where its arguments
+            make no sense.
     """
 
     name: str
@@ -57,4 +56,4 @@ class Verb:
     words: tuple[str, ...] = ()
     examples: tuple[tuple[str, str], ...]
     run: Callable[[Invocation], int]
-    plan: Callable[[Invocation], Work | Copy] | None = None
+    plan: Callable[[Invocation], Plan] | None = None

@@ -289,20 +289,26 @@ def _entry(page: _Page, item: Element) -> Entry:
 # --- parts and uploads ---------------------------------------------------------------------------------------------
 
 
+_OF_THE_NEXT_PARTS = frozenset({"IsTruncated", "NextPartNumberMarker"})
+
+
 def list_parts(reply: Reply) -> PartsPage:
-    """One page of ListParts.
+    """One page of ListParts. One that says nothing of a next page is the last: so ``rclone serve s3`` answers.
+
+    To miss a part costs the part, no more: what is completed is compared as a whole.
 
     Raises:
         BadReply: it is no whole, consistent page (``E_BAD_LISTING`` where it was well-formed).
         S3Error: the body holds an error.
     """
-    root = success_document(reply, "ListParts", "ListPartsResult")
+    root = success_document(reply, "ListParts", "ListPartsResult", also="ListPartsResponse")  # as moto says
     kind = root.text_of("ChecksumType")
     parts = tuple(_listed_part(item, kind) for item in root.children if item.name == "Part")
     if any(part.number >= following.number for part, following in pairwise(parts)):
         raise bad_listing("its parts are out of order")
     marker = 0
-    if says_truncated(root):
+    said = {item.name for item in root.children}
+    if not said.isdisjoint(_OF_THE_NEXT_PARTS) and says_truncated(root):
         marker = number(root.text_of("NextPartNumberMarker"), "the next part number")
         if not parts or marker < parts[-1].number:
             raise bad_listing("it is truncated and does not say how to go on")

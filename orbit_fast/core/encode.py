@@ -6,7 +6,9 @@ What is sent is what botocore's serialiser sends for the same call; the tests ho
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Final
 
 from orbit_fast.core.encode_headers import ONLY_IF_ABSENT
@@ -136,8 +138,16 @@ def delete_object(key: str, *, version_id: str = "", if_match: str = "") -> Requ
     return Request(operation="DeleteObject", method="DELETE", key=key, query=_version(version_id), headers=headers)
 
 
-def delete_objects(keys: Sequence[tuple[str, str]], *, quiet: bool = True, use_md5: bool = False) -> Request:
+def delete_objects(
+    keys: Sequence[tuple[str, str]],
+    *,
+    quiet: bool = True,
+    use_md5: bool = False,
+    etags: Mapping[str, str] = MappingProxyType({}),
+) -> Request:
     """Delete up to 1,000 (key, version id) pairs; a version id of ``''`` means the current object.
+
+    A key that stands in `etags` is deleted only while its current object has that ETag.
 
     S3 demands a checksum of this body: CRC32 as botocore sends it, or with `use_md5` Content-MD5, which services demand
     that know nothing else.
@@ -147,10 +157,11 @@ def delete_objects(keys: Sequence[tuple[str, str]], *, quiet: bool = True, use_m
     """
     assert 0 < len(keys) <= MAX_DELETE_KEYS, f"{len(keys)} keys in one DeleteObjects"
     parts = [f'<Delete xmlns="{XMLNS}">']
+    conditions = [f"<ETag>{escape(quoted(etags[key]))}</ETag>" if key in etags else "" for key, _ in keys]
     if not is_plain("".join([key + version_id for key, version_id in keys])):
         keys = [(escape(key), escape(version_id)) for key, version_id in keys]
-    for key, version_id in keys:
-        version = f"<VersionId>{version_id}</VersionId>" if version_id else ""
+    for (key, version_id), condition in zip(keys, conditions, strict=True):
+        version = f"<VersionId>{version_id}</VersionId>" if version_id else condition
         parts.append(f"<Object><Key>{key}</Key>{version}</Object>")
     if quiet:
         parts.append("<Quiet>true</Quiet>")

@@ -10,6 +10,7 @@ Exceptions do not cross processes (keyword-only ones pickle and do not unpickle)
 from __future__ import annotations
 
 import enum
+from typing import Any
 from typing import ClassVar
 
 
@@ -50,6 +51,7 @@ class S3Error(Exception):
         retry_after_s: what the service asked to wait, in seconds, or None.
         region: the region that the service named in this answer, or ``''``.
         attempts: tries of the request that ended with this, 0 where none was made.
+        resume_state: of an upload by the library that was interrupted: what it can go on from; else None.
     """
 
     default_code: ClassVar[str] = "E_INTERNAL"
@@ -75,6 +77,7 @@ class S3Error(Exception):
         self.retry_after_s: float | None = None
         self.region = ""
         self.attempts = 0
+        self.resume_state: Any = None
 
     def is_retryable(self) -> bool:
         """Whether the same request, sent again, can succeed."""
@@ -299,6 +302,12 @@ class Timeout(Network):
     default_code = "E_TIMEOUT"
 
 
+class CircuitOpen(Network):
+    """A circuit breaker did not let the call out: those before it have failed, and its time has not come yet."""
+
+    default_code = "E_CIRCUIT_OPEN"
+
+
 class TlsTrust(S3Error):
     """The server's certificate is not trusted; trying again cannot help."""
 
@@ -334,6 +343,20 @@ class SourceMissing(InvalidConfig):
     """The one source named does not exist, or matches nothing."""
 
     default_code = "E_NO_SOURCE"
+
+
+class IncompleteListing(S3Error):
+    """A side could not be seen whole, so nothing may be concluded from what it does not name."""
+
+    default_code = "E_LIST_INCOMPLETE"
+    exit_code = Exit.NOT_POSSIBLE
+    default_scope = Scope.JOB
+
+
+class ResumeStateError(S3Error):
+    """What an interrupted transfer should go on from does not fit it."""
+
+    default_code = "E_RESUME_STATE"
 
 
 class TooLarge(S3Error):
@@ -402,6 +425,14 @@ class WorkerLost(S3Error):
     """A worker process died; its work was given to another one too often."""
 
     default_code = "E_WORKER_LOST"
+
+
+class EngineLost(S3Error):
+    """The process of an engine's job ended before the job did."""
+
+    default_code = "E_ENGINE_LOST"
+    exit_code = Exit.NOT_POSSIBLE
+    default_scope = Scope.JOB
 
 
 class Internal(S3Error):

@@ -32,6 +32,11 @@ class Layout:
     count: int
 
     @property
+    def is_whole(self) -> bool:
+        """Always: all parts are known (of a `core.stream.Stream` they are not until its end)."""
+        return True
+
+    @property
     def is_multipart(self) -> bool:
         """Whether the object is larger than one part."""
         return self.count > 1

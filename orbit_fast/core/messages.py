@@ -392,11 +392,13 @@ class Report(msgspec.Struct, frozen=True, array_like=True, tag=52):
         outcomes: one for each item.
         lines: for stdout, whole lines, already in the output's form (JSON Lines or text).
         errors: for stderr, whole lines (text form only).
+        rows: for the manifest of what arrived, whole lines.
     """
 
     outcomes: tuple[Outcome, ...]
     lines: bytes = b""
     errors: bytes = b""
+    rows: bytes = b""
 
 
 class PartMoved(msgspec.Struct, frozen=True, array_like=True, tag=53):

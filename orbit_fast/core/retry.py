@@ -56,7 +56,7 @@ _FEW_TRIES: tuple[tuple[type[S3Error], int], ...] = (
     (NotS3, 3),
     (NoSuchHost, 3),
 )
-_CODES_OF_TWO_TRIES = frozenset({"InvalidDigest", "XAmzContentSHA256Mismatch"})
+_CODES_OF_TWO_TRIES = frozenset({"E_LIST_START", "InvalidDigest", "XAmzContentSHA256Mismatch"})
 _FIRST_CONTACT_TRIES = 3
 
 

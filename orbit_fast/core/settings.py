@@ -105,6 +105,7 @@ class SelectionSettings(msgspec.Struct, frozen=True, kw_only=True):
     ignore_glacier_warnings: bool = False
     version_id: str = ""
     byte_range: str = ""
+    files_from: str = ""
 
 
 class Look(enum.StrEnum):
@@ -132,6 +133,7 @@ class SyncSettings(msgspec.Struct, frozen=True, kw_only=True):
     delete_excluded: bool = False
     max_delete: DeleteLimit = DeleteLimit()
     allow_empty_source: bool = False
+    wait: bool = False
     look: Look = Look.NONE
 
 
@@ -216,6 +218,7 @@ class OutputSettings(msgspec.Struct, frozen=True, kw_only=True):
     stat: bool = False
     human_readable: bool = False
     progress: bool | None = None
+    manifest_out: str = ""
 
 
 class JobSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,7 +16,9 @@ DENIED_AT_START = 3
 """So many refusals in a row, and nothing else before: the credentials may not do this job at all."""
 
 _DENIED = frozenset({"AccessDenied", "AllAccessDisabled", "AccountProblem"})
-_HOPELESS = frozenset({"E_CONNECT", "E_DNS", "E_SAME_OBJECT", "E_SOURCE_UNREADABLE", "E_VANISHED"})
+_HOPELESS = frozenset(
+    {"E_CONNECT", "E_DNS", "E_NO_SOURCE", "NoSuchKey", "E_SAME_OBJECT", "E_SOURCE_UNREADABLE", "E_VANISHED"}
+)
 
 
 @dataclass(slots=True)
@@ -29,7 +31,7 @@ class Tally:
         skipped: objects left as they are.
         failed: objects that failed.
         denied: of those, refused for want of permission.
-        hopeless: of those, for want of a connection, or of a source that can be read.
+        hopeless: of those, for want of a connection, or of a source that is there and can be read.
         damaged: of those, with bytes that were not what they should be.
         deleted: objects deleted.
         archived: of those skipped, because they must be restored first.

@@ -9,6 +9,9 @@ from orbit_fast.core.settings import ClientSettings
 from orbit_fast.core.settings import JobSettings
 from orbit_fast.core.tasks import Task
 
+STDOUT = "-"
+"""How stdout is called."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
@@ -50,6 +53,49 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cat:
+    """A command that writes objects to stdout.
+
+    Attributes:
+        sources: as they were typed.
+    """
+
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sync:
+    """A command that makes one side what the other is.
+
+    Attributes:
+        source: as it was typed.
+        destination: likewise.
+        command: the whole of it, for advice.
+    """
+
+    source: str
+    destination: str
+    command: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saying:
+    """A command that only says something: no bucket, no object.
+
+    Attributes:
+        text: whole lines for stdout.
+        name: what a failure is told with.
+    """
+
+    text: bytes
+    name: str = ""
+
+
+Plan = Work | Copy | Cat | Sync | Saying
+"""What a command comes to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """One command of a script.
 
@@ -63,7 +109,7 @@ class Line:
 
     number: int
     settings: JobSettings
-    plan: Work | Copy | None = None
+    plan: Plan | None = None
     failure: Failure | None = None
     text: str = ""
 
@@ -72,4 +118,8 @@ class Line:
         """What a failure of the whole line is told with."""
         if isinstance(self.plan, Copy):
             return (" ".join(self.plan.sources), self.plan.destination)
+        if isinstance(self.plan, Cat):
+            return (" ".join(self.plan.sources), STDOUT)
+        if isinstance(self.plan, Sync):
+            return (self.plan.source, self.plan.destination)
         return (self.text if self.plan is None else self.plan.name, "")

@@ -24,7 +24,9 @@ from typing import cast
 import msgspec
 
 from orbit_fast.core.breaker import CircuitBreaker
+from orbit_fast.core.encode_headers import Headers
 from orbit_fast.core.errors import Internal
+from orbit_fast.core.errors import InvalidConfig
 from orbit_fast.core.errors import S3Error
 from orbit_fast.core.http1 import encode_head
 from orbit_fast.core.model import Credentials
@@ -61,11 +63,15 @@ class Hooks:
             later, by `Client.set_identity`.
         resolve_region: a bucket at AWS lives in this region: its site there, or None where that is not known.
         on_region_found: the site is now this one; other processes should know.
+        new_pool: makes a pool, of the arguments of `Pool`.
+        breaker_of: the state of the endpoint with this origin (scheme, host, port), where somebody else knows it too.
     """
 
     on_need_credentials: Callable[[int, str], None] = lambda _identity, _access_key: None
     resolve_region: Callable[[Site, str], Site | None] = lambda _site, _region: None
     on_region_found: Callable[[Site], None] = lambda _site: None
+    new_pool: Callable[..., Pool] = Pool
+    breaker_of: Callable[[tuple[str, str, int]], CircuitBreaker] = lambda _origin: CircuitBreaker()
 
 
 @dataclass(slots=True)
@@ -272,6 +278,26 @@ class Client:
         )
         return head + request.body if body is None and size else head
 
+    def presign(self, site: int, method: str, key: str, query: Headers, expires_s: int) -> tuple[str, int]:
+        """A URL that makes one request to `site` without credentials until it expires, and now. The URL is a secret.
+
+        Raises:
+            InvalidConfig: requests to the site are not signed, or `expires_s` is outside what S3 takes.
+        """
+        route = self.route(site)
+        if route.signer is None:
+            raise InvalidConfig("a presigned URL needs credentials, and requests are sent unsigned (--no-sign-request)")
+        now_s = int(self.clock.now_s())
+        url = route.signer.presign(
+            method=method,
+            endpoint=route.site.endpoint,
+            key=key,
+            query=query,
+            amz_date=format_amz_date(now_s),
+            expires_s=expires_s,
+        )
+        return url, now_s
+
     def park(self, run: Run[Any], site: Site) -> None:
         """Keep `run` until there are fresh credentials for `site`; the first to come asks for them."""
         waiting = self._parked.setdefault(site.identity, [])
@@ -312,7 +338,7 @@ class Client:
         key = (site.endpoint.origin, trust)
         found = self._pools.get(key)
         if found is None:
-            pool = Pool(
+            pool = self._hooks.new_pool(
                 self.loop,
                 self.clock,
                 Dialer(self.loop, self._resolver, site.endpoint, trust),
@@ -320,7 +346,7 @@ class Client:
                 idle_s=self._idle_s,
                 counters=self.counters,
             )
-            found = self._pools[key] = (pool, CircuitBreaker())
+            found = self._pools[key] = (pool, self._hooks.breaker_of(site.endpoint.origin))
         return found
 
     def _signer_of(self, site: Site) -> Signer | None:

@@ -9,6 +9,8 @@ objects.
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from orbit_fast.core import decode
 from orbit_fast.core import encode
 from orbit_fast.core import etag
@@ -184,6 +186,7 @@ def finish(around: Surroundings, order: Finish) -> Flow[Ending]:
         storage_class=around.settings.object.storage_class,
         parts=len(parts),
         attempts=max(attempts, begun.attempts, *(part.attempts for part in parts)),
+        resumed_bytes=begun.resumed_bytes,
         duration_ms=around.elapsed_ms(begun.started_s),
     )
     return Ending(Status.DONE, landed)
@@ -207,6 +210,8 @@ def _source_of(around: Surroundings, item: Item, if_match: str) -> CopySource:
 def _headers(around: Surroundings, item: Item) -> encode.Headers:
     """What the copy is given. A content type is guessed only when the source's metadata is being replaced."""
     options = around.settings.object
+    if around.is_restoring and item.storage_class:
+        options = replace(options, storage_class=item.storage_class)
     guesses = options.metadata_directive == "REPLACE"
     content_type = around.content_type_of(item.key) if guesses else options.content_type
     return encode.object_headers(options, content_type=content_type)

@@ -10,7 +10,9 @@ An object that is not there has been deleted, whoever did it: it may have been t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Final
 
 from orbit_fast.core import decode
@@ -18,6 +20,7 @@ from orbit_fast.core import encode
 from orbit_fast.core.decode import DeletedKey
 from orbit_fast.core.errors import HeaderRefused
 from orbit_fast.core.errors import NotFound
+from orbit_fast.core.errors import PreconditionFailed
 from orbit_fast.core.errors import S3Error
 from orbit_fast.core.errors import Scope
 from orbit_fast.core.limits import MAX_DELETE_KEYS
@@ -42,7 +45,12 @@ _WANTS_MD5: Final = frozenset({"InvalidRequest", "MissingContentMD5"})
 
 
 def delete_batch(
-    around: Surroundings, site: int, keys: Sequence[Name], *, quiet: bool = True
+    around: Surroundings,
+    site: int,
+    keys: Sequence[Name],
+    *,
+    quiet: bool = True,
+    etags: Mapping[str, str] = MappingProxyType({}),
 ) -> Flow[tuple[DeletedKey, ...]]:
     """Delete up to 1,000 (key, version id) pairs: what became of each, in their order.
 
@@ -51,18 +59,20 @@ def delete_batch(
         site: number of the site.
         keys: what to delete; without a version id the current object, which a versioned bucket keeps below a marker.
         quiet: the service names failures only; ids of new delete markers are not told then.
+        etags: of keys that are deleted only while they have it, where the service knows such a condition.
 
     Raises:
         S3Error: nothing is known about any key.
     """
     assert len(keys) <= MAX_DELETE_KEYS, f"{len(keys)} keys in one batch"
-    batch = _Batch(keys, bucket=around.sites[site].bucket, quiet=quiet)
+    batch = _Batch(keys, bucket=around.sites[site].bucket, quiet=quiet, etags=etags)
     try:
         while batch.left:
             by = around.ladder.delete_by(site)
             if by is DeleteBy.ONE:
                 break
             batch.use_md5 = by is DeleteBy.MD5
+            batch.is_conditional = bool(etags) and around.ladder.deletes_if_same(site)
             try:
                 yield Call(
                     request=batch.request(),
@@ -75,16 +85,25 @@ def delete_batch(
             except S3Error as error:
                 if error is batch.passing:
                     break
+                if batch.is_conditional and _refuses_condition(error, batch):
+                    around.ladder.give_up_condition(site)
+                    continue
                 lower = _lower(error, by)
                 if lower is None:
                     raise
                 around.ladder.go_down_deletes(site, lower)
-        yield from _one_by_one(batch, site)
+        yield from _one_by_one(around, batch, site)
     except S3Error as error:
         if not batch.told:
             raise
         batch.fail_rest(error)
     return batch.results()
+
+
+def _refuses_condition(error: S3Error, batch: _Batch) -> bool:
+    """Whether it may have been the ETags that the service does not know: then it is asked without them first."""
+    is_of_header = isinstance(error, HeaderRefused)
+    return error is batch.unknown or error.code == "MalformedXML" or (error.status == 501 and not is_of_header)
 
 
 def _lower(error: S3Error, by: DeleteBy) -> DeleteBy | None:
@@ -106,12 +125,27 @@ class _Batch:
         left: what the next DeleteObjects asks for.
         alone: what XML cannot carry.
         passing: why the service did not get to some keys in the last try.
+        unknown: how it said of a key that it does not know the condition, in the last try.
         use_md5: the next request carries Content-MD5.
+        is_conditional: the next request carries `etags`.
+        etags: of keys that are deleted only while they have it.
     """
 
-    __slots__ = ("_bucket", "_keys", "_quiet", "alone", "left", "passing", "told", "use_md5")
+    __slots__ = (
+        "_bucket",
+        "_keys",
+        "_quiet",
+        "alone",
+        "etags",
+        "is_conditional",
+        "left",
+        "passing",
+        "told",
+        "unknown",
+        "use_md5",
+    )
 
-    def __init__(self, keys: Sequence[Name], *, bucket: str, quiet: bool) -> None:
+    def __init__(self, keys: Sequence[Name], *, bucket: str, quiet: bool, etags: Mapping[str, str]) -> None:
         self._keys = keys
         self._bucket = bucket
         self._quiet = quiet
@@ -119,14 +153,18 @@ class _Batch:
         self.left = keys
         self.alone: Sequence[Name] = ()
         self.passing: S3Error | None = None
+        self.unknown: S3Error | None = None
         self.use_md5 = False
+        self.is_conditional = False
+        self.etags = etags
         if not is_encodable("".join([key + version_id for key, version_id in keys])):
             self.left = [name for name in keys if is_encodable("".join(name))]
             self.alone = [name for name in keys if not is_encodable("".join(name))]
 
     def request(self) -> Request:
         """DeleteObjects of what is left."""
-        return encode.delete_objects(self.left, quiet=self._quiet, use_md5=self.use_md5)
+        etags = self.etags if self.is_conditional else {}
+        return encode.delete_objects(self.left, quiet=self._quiet, use_md5=self.use_md5, etags=etags)
 
     def check(self, reply: Reply) -> None:
         """Read an answer, and keep what it says.
@@ -139,6 +177,9 @@ class _Batch:
         answers = decode.delete_objects(reply, keys=self.left, quiet=self._quiet, bucket=self._bucket)
         for one in answers:
             failure = one.failure
+            if self.is_conditional and failure is not None and failure.code == "NotImplemented":
+                self.unknown = failure
+                raise failure
             if failure is not None and (failure.is_retryable() or failure.code in PASSING_CODES):
                 left.append((one.key, one.version_id))
                 passing = passing or failure
@@ -169,21 +210,30 @@ class _Batch:
 def _gone_or_failed(one: DeletedKey) -> DeletedKey:
     if isinstance(one.failure, NotFound):
         return DeletedKey(key=one.key, version_id=one.version_id)
+    if isinstance(one.failure, PreconditionFailed):
+        return DeletedKey(key=one.key, version_id=one.version_id, failure=_changed(one.failure))
     return one
 
 
-def _one_by_one(batch: _Batch, site: int) -> Flow[None]:
+def _changed(error: S3Error) -> PreconditionFailed:
+    return PreconditionFailed(
+        "it has changed since it was listed, and stays", status=error.status, request_id=error.request_id
+    )
+
+
+def _one_by_one(around: Surroundings, batch: _Batch, site: int) -> Flow[None]:
     """Delete what cannot be deleted together.
 
     Raises:
         S3Error: one that every other key would meet as well.
     """
     for name in (*batch.alone, *(name for name in batch.left if batch.passing is None)):
-        request = encode.delete_object(name[0], version_id=name[1])
         try:
-            reply = yield Call(request=request, site=site, check=decode.delete_object)
+            reply = yield from _alone(around, site, name, "" if name[1] else batch.etags.get(name[0], ""))
         except NotFound:
             batch.tell(name)
+        except PreconditionFailed as error:
+            batch.tell(name, failure=_changed(error))
         except S3Error as error:
             if error.scope is Scope.JOB:
                 raise
@@ -192,3 +242,21 @@ def _one_by_one(batch: _Batch, site: int) -> Flow[None]:
             done: decode.Deleted = reply.decoded
             is_new_marker = done.is_delete_marker and not name[1]
             batch.tell(name, marker_version_id=done.version_id if is_new_marker else "")
+
+
+def _alone(around: Surroundings, site: int, name: Name, etag: str) -> Flow[Reply]:
+    """Delete one key or version; with an ETag only while it has it, where the service knows such a condition.
+
+    Raises:
+        S3Error: it is not deleted.
+    """
+    if etag and around.ladder.deletes_if_same(site):
+        request = encode.delete_object(name[0], if_match=etag)
+        try:
+            return (yield Call(request=request, site=site, check=decode.delete_object))
+        except S3Error as error:
+            if not isinstance(error, HeaderRefused) and error.status != 501:
+                raise
+            around.ladder.give_up_condition(site)
+    request = encode.delete_object(name[0], version_id=name[1])
+    return (yield Call(request=request, site=site, check=decode.delete_object))

@@ -35,10 +35,12 @@ from orbit_fast.core.model import ObjectFacts
 from orbit_fast.core.model import Reply
 from orbit_fast.core.model import Request
 from orbit_fast.core.plan import decide
+from orbit_fast.core.plan import decide_archived
 from orbit_fast.core.plan import needs_destination
 from orbit_fast.io.files import LandingFile
 from orbit_fast.io.flow import Call
 from orbit_fast.io.flow import Flow
+from orbit_fast.io.proof import Readable
 from orbit_fast.io.proof import prove_file
 from orbit_fast.io.proof import prove_ranges
 from orbit_fast.io.proof import range_algorithm
@@ -49,6 +51,7 @@ from orbit_fast.io.transfer import Surroundings
 from orbit_fast.io.transfer import find
 from orbit_fast.io.transfer import head
 from orbit_fast.io.transfer import require_proof
+from orbit_fast.io.transfer import skip_archived
 
 MAX_UNANSWERED = 16
 """So many objects in vain, and a site is not asked any more for checksums that did not come with the bytes."""
@@ -60,7 +63,7 @@ def download(around: Surroundings, item: Item) -> Flow[Ending]:
     Raises:
         S3Error: it could not be done; the destination is as it was.
     """
-    early = _end_early(around, item)
+    early = end_early(around, item) or (yield from skip_archived(around, item))
     if early is not None:
         return early
     started_s = around.monotonic_s()
@@ -73,7 +76,7 @@ def download(around: Surroundings, item: Item) -> Flow[Ending]:
         except PreconditionFailed:
             # Replaced since it was listed: what is there now is as good, and is pinned as well.
             reply, sink = yield from _get_again(around, item, landing)
-        verified, checksum = yield from _prove_whole(around, item, sink, landing.take())
+        verified, checksum = yield from prove_whole(around, item, sink, landing.take())
         require_proof(around, item, verified)
         landed = Landed(
             size=sink.size,
@@ -96,7 +99,7 @@ def _get(
 ) -> Flow[tuple[Reply, FileSink]]:
     expected = Expected(key=item.key, size=size, etag=version, verify=around.settings.transfer.verify)
     sink = FileSink(expected, around.receive, landing.open)
-    reply = yield _call(around, item, sink, expected)
+    reply = yield get_call(around, item, sink, expected)
     return reply, sink
 
 
@@ -108,7 +111,7 @@ def _get_again(around: Surroundings, item: Item, landing: _Landing) -> Flow[tupl
         raise object_changing(item.key) from error
 
 
-def _call(around: Surroundings, item: Item, sink: FileSink, expected: Expected) -> Call:
+def get_call(around: Surroundings, item: Item, sink: FileSink, expected: Expected) -> Call:
     """The GET that fills `sink`; tried again, it asks only for what has not arrived yet."""
 
     def request() -> Request:
@@ -126,10 +129,10 @@ def _call(around: Surroundings, item: Item, sink: FileSink, expected: Expected) 
     return Call(request=request(), site=item.site, sink=sink, again=request, kept=sink.kept)
 
 
-def _prove_whole(
-    around: Surroundings, item: Item, sink: FileSink, landing: LandingFile
+def prove_whole(
+    around: Surroundings, item: Item, sink: FileSink, landing: Readable
 ) -> Flow[tuple[Verified, Checksum | None]]:
-    """What the whole object has been proven against, once its bytes are on disk."""
+    """What the whole object has been proven against, once all its bytes have landed."""
     if sink.verified is not Verified.SIZE or sink.size == 0:
         return sink.verified, sink.checksum
     stored = sink.facts.checksum
@@ -154,10 +157,13 @@ def begin(around: Surroundings, item: Item) -> Flow[Begun | Ending]:
     Raises:
         S3Error: it could not be done; nothing is left.
     """
-    early = _end_early(around, item)
+    early = end_early(around, item)
     if early is not None:
         return early
     facts = yield from head(around, item.site, item.key, item.version_id)
+    reason = decide_archived(facts.storage_class, facts.restore, around.settings.selection)
+    if reason:
+        return Ending(Status.SKIPPED, Landed(size=item.size), reason)
     if not 0 < facts.size <= MAX_OBJECT_BYTES:
         raise SizeMismatch(f"{item.key} had {item.size} bytes when it was listed and has {facts.size} now")
     landing = around.landings.create(item.path, root=item.root, size=min(item.size, facts.size), number=item.number)
@@ -170,7 +176,7 @@ def begin(around: Surroundings, item: Item) -> Flow[Begun | Ending]:
         checksum=stored,
         metadata=tuple(facts.metadata.items()),
         mtime_ns=facts.mtime_ns,
-        algorithm=range_algorithm(stored),
+        algorithm=part_algorithm(stored),
         encryption=facts.encryption,
         content_type=facts.content_type,
         version_id=facts.version_id,
@@ -178,6 +184,11 @@ def begin(around: Surroundings, item: Item) -> Flow[Begun | Ending]:
         # Replaced since it was listed: what is there now is as good.
         size=facts.size if facts.size != item.size else -1,
     )
+
+
+def part_algorithm(stored: Checksum | None) -> str:
+    """What is computed over each range: what proves the whole, or else what a later job can tell by what has landed."""
+    return range_algorithm(stored) or "CRC32C"
 
 
 def move_part(around: Surroundings, order: MovePart) -> Flow[PartFact]:
@@ -196,11 +207,11 @@ def move_part(around: Surroundings, order: MovePart) -> Flow[PartFact]:
             first=order.offset,
             is_range=True,
             total=item.size,
-            algorithm=begun.algorithm if around.settings.transfer.verify else "",
+            algorithm=begun.algorithm,
             verify=False,
         )
         sink = FileSink(expected, around.receive, lambda _: landing)
-        reply = yield _call(around, item, sink, expected)
+        reply = yield get_call(around, item, sink, expected)
     finally:
         landing.leave()
     return PartFact(
@@ -237,6 +248,7 @@ def finish(around: Surroundings, order: Finish) -> Flow[Ending]:
         storage_class=item.storage_class,
         parts=len(parts),
         attempts=max(begun.attempts, *(part.attempts for part in parts)),
+        resumed_bytes=begun.resumed_bytes,
         duration_ms=around.elapsed_ms(begun.started_s),
     )
     return _publish(around, landing, facts, landed)
@@ -252,7 +264,7 @@ def _prove(around: Surroundings, order: Finish, landing: LandingFile) -> Flow[Ve
     begun, stored = order.begun, order.begun.checksum
     if not around.settings.transfer.verify:
         return Verified.NOTHING
-    if begun.algorithm and stored is not None:
+    if stored is not None and begun.algorithm and begun.algorithm == range_algorithm(stored):
         return prove_ranges(order.item.key, stored, order.parts)
     return (yield from prove_file(around, order.item, landing, stored, begun.etag, begun.encryption))
 
@@ -293,7 +305,7 @@ class _Landing:
             self._file.discard()
 
 
-def _end_early(around: Surroundings, item: Item) -> Ending | None:
+def end_early(around: Surroundings, item: Item) -> Ending | None:
     """As `transfer.end_early`, for a local destination."""
     selection = around.settings.selection
     if needs_destination(selection):
@@ -325,6 +337,7 @@ def _publish(around: Surroundings, landing: LandingFile, facts: ObjectFacts, lan
     is_published = landing.publish(
         mtime_ns=mtime_ns,
         mode=mode,
+        is_durable=around.is_durable,
         no_clobber=around.settings.selection.no_clobber,
     )
     if not is_published:

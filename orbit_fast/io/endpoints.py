@@ -68,7 +68,7 @@ def resolve_site(
 
     Args:
         number: the site's index in the job.
-        bucket: name, alias or ARN.
+        bucket: name, alias or ARN; ``''`` for the service itself (its list of buckets).
         settings: of this side.
         environment: the process's own; botocore reads it too.
         identity: index of the credentials that sign.
@@ -112,7 +112,7 @@ def custom_endpoint(url: str, bucket: str, *, region: str, settings: ClientSetti
 
     Args:
         url: as the user wrote it.
-        bucket: a name; not an ARN.
+        bucket: a name, not an ARN; ``''`` for the service itself.
         region: to sign for.
         settings: addressing style.
         origin: what gave the URL, for messages.
@@ -130,7 +130,8 @@ def custom_endpoint(url: str, bucket: str, *, region: str, settings: ClientSetti
     )
     if is_virtual and not _is_address(host) and _fits_host(bucket, parts.scheme):
         return _endpoint(parts, host=f"{bucket}.{host}", path=base, region=region)
-    return _endpoint(parts, host=host, path=f"{base}/{quote(bucket, safe='-_.~')}", region=region)
+    path = f"{base}/{quote(bucket, safe='-_.~')}" if bucket else base
+    return _endpoint(parts, host=host, path=path, region=region)
 
 
 def _endpoint(parts: SplitResult, *, host: str, path: str, region: str) -> Endpoint:
@@ -259,7 +260,6 @@ def _endpoint_by_rules(bucket: str, settings: ClientSettings, environment: Mappi
         chosen = msgspec.structs.replace(settings, addressing_style=style)
         return custom_endpoint(url, bucket, region=region, settings=chosen, origin=origin)
     parameters: dict[str, Any] = {
-        "Bucket": bucket,
         "Region": region,
         "ForcePathStyle": style == "path" and not accelerate and not bucket.startswith("arn:"),
         "Accelerate": accelerate,
@@ -268,6 +268,8 @@ def _endpoint_by_rules(bucket: str, settings: ClientSettings, environment: Mappi
         "UseArnRegion": s3.get("use_arn_region") is None or _is_true(s3["use_arn_region"]),
         "DisableMultiRegionAccessPoints": _is_true(s3.get("s3_disable_multiregion_access_points")),
     }
+    if bucket:
+        parameters["Bucket"] = bucket
     if url:
         _parse_endpoint(url, origin)
         parameters["Endpoint"] = url
@@ -300,6 +302,7 @@ def _evaluate(session: Session, parameters: dict[str, Any], *, is_custom: bool) 
     from botocore.endpoint_provider import EndpointProvider  # noqa: PLC0415 - only where rules are needed
     from botocore.exceptions import EndpointProviderError  # noqa: PLC0415 - as above
 
+    bucket = parameters.get("Bucket", "")
     loader = session.get_component("data_loader")
     provider = EndpointProvider(
         ruleset_data=loader.load_service_model("s3", "endpoint-rule-set-1"),
@@ -308,14 +311,12 @@ def _evaluate(session: Session, parameters: dict[str, Any], *, is_custom: bool) 
     try:
         found = provider.resolve_endpoint(**parameters)
     except EndpointProviderError as error:
-        raise InvalidConfig(f"{' '.join(str(error).split())} ({parameters['Bucket']})") from None
+        raise InvalidConfig(f"{' '.join(str(error).split())} ({bucket or 'the list of buckets'})") from None
     parts = urlsplit(found.url)
     schemes = {scheme["name"]: scheme for scheme in found.properties.get("authSchemes", [])}
     if schemes and "sigv4" not in schemes:
         kinds = ", ".join(schemes)
-        raise InvalidConfig(
-            f"this kind of bucket needs signatures that orbit does not make ({kinds}): {parameters['Bucket']}"
-        )
+        raise InvalidConfig(f"this kind of bucket needs signatures that orbit does not make ({kinds}): {bucket}")
     scheme = schemes.get("sigv4", {})
     endpoint = _endpoint(
         parts,

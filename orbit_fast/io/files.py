@@ -48,13 +48,14 @@ __all__ = [
     "is_temp_name",
     "open_source",
     "read_umask",
+    "temp_run",
 ]
 
 _RESERVE_ABOVE: Final = 1 << 20  # bytes; a smaller file meets a full disk at its one write
 _CREATE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _REOPEN: Final = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _TEMP_MODE: Final = 0o600
-_TEMP_NAME: Final = re.compile(rb"\.orbit-[0-9a-f]{16}-[0-9]+\.tmp")
+_TEMP_NAME: Final = re.compile(rb"\.orbit-([0-9a-f]{16})-[0-9]+\.tmp")
 _TRIES: Final = 3
 _NO_NAMES: Final = frozenset({b"", b".", b".."})
 
@@ -62,6 +63,12 @@ _NO_NAMES: Final = frozenset({b"", b".", b".."})
 def is_temp_name(name: bytes) -> bool:
     """Whether a file of this name is an unfinished download: never a source."""
     return name.startswith(b".orbit-") and _TEMP_NAME.fullmatch(name) is not None
+
+
+def temp_run(name: bytes) -> bytes:
+    """The run whose unfinished download has this name, or ``b''`` where it is none."""
+    found = _TEMP_NAME.fullmatch(name) if name.startswith(b".orbit-") else None
+    return b"" if found is None else found[1]
 
 
 def read_umask() -> int:

@@ -90,6 +90,7 @@ class Ladder:
         self._told = told
         self._left: dict[tuple[int, bool], tuple[Step, ...]] = {}
         self._deletes: dict[int, DeleteBy] = {}
+        self._unconditional: set[int] = set()
 
     def step(self, site: int, *, is_conditional: bool = False) -> Step:
         """How to announce the next upload to `site`."""
@@ -114,6 +115,16 @@ class Ladder:
         if by > self.delete_by(site):
             self._deletes[site] = by
             self._told(site, _DELETES_TOLD[by])
+
+    def deletes_if_same(self, site: int) -> bool:
+        """Whether objects of `site` can be deleted on the condition that they are still what they were."""
+        return site not in self._unconditional
+
+    def give_up_condition(self, site: int) -> None:
+        """The service does not know that condition."""
+        if site not in self._unconditional:
+            self._unconditional.add(site)
+            self._told(site, "does not delete on conditions: what has changed since it was listed is deleted too")
 
     def _steps(self, site: int, *, is_conditional: bool) -> tuple[Step, ...]:
         return self._left.get((site, is_conditional), _CONDITIONAL if is_conditional else _PLAIN)

@@ -33,6 +33,7 @@ from orbit_fast.core.messages import Direction
 from orbit_fast.core.messages import Item
 from orbit_fast.core.model import Checksum
 from orbit_fast.core.model import Request
+from orbit_fast.core.plan import ARCHIVE_CLASSES
 from orbit_fast.core.plan import needs_destination
 from orbit_fast.core.sigv4 import EMPTY_SHA256
 from orbit_fast.core.sigv4 import UNSIGNED_PAYLOAD
@@ -51,6 +52,9 @@ from orbit_fast.io.transfer import Surroundings
 MAX_UPLOAD: Final = upload.IN_MEMORY
 MAX_DOWNLOAD: Final = 48 << 10
 """A whole reply, head included, must fit the memory that connections without TLS receive into (64 KiB)."""
+
+_LEAST_BANDWIDTH: Final = 16 * MAX_UPLOAD
+"""Bytes per second. Here requests go out in one piece, which below such a limit would be too much at once."""
 
 _CLOSED: Final = Gate.CLOSED
 _SOURCE: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
@@ -77,9 +81,12 @@ class Lane:
             or transfer.preserve_metadata
             or options.sse_c_key
             or selection.version_id
+            or around.is_moving
+            or settings.sync.look
+            or 0 < transfer.max_bandwidth < _LEAST_BANDWIDTH
         )
         self._takes_uploads = is_plain
-        self._takes_downloads = is_plain and transfer.verify
+        self._takes_downloads = is_plain and transfer.verify and not transfer.durable
         self._open_flags = _SOURCE if selection.follow_symlinks else _SOURCE | os.O_NOFOLLOW
 
     def start(self, item: Item) -> Sent | None:
@@ -122,7 +129,9 @@ class Lane:
     def _start_download(self, item: Item) -> Download | None:
         face = self._face_of(item.site)
         version = item.etag
-        if face is None or item.version_id or not version.isascii() or not version.isprintable() or " " in version:
+        if face is None or item.version_id or item.storage_class in ARCHIVE_CLASSES:
+            return None
+        if not version.isascii() or not version.isprintable() or " " in version:
             return None
         if '"' in version or version in {"", "*"} or item.path.endswith(b"/"):
             return None
@@ -174,7 +183,7 @@ class Lane:
     def _face_of(self, site: int) -> Face | None:
         """How requests to a site look now; None where they cannot go out at once as they are."""
         route = self._client.find_route(site)
-        if route is None or not route.pool.idle or route.breaker.gate is not _CLOSED:
+        if route is None or not route.pool.idle or route.pool.is_spent or route.breaker.gate is not _CLOSED:
             return None
         clock = self._client.clock
         second = int(clock.now_s())

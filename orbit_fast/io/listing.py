@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from orbit_fast.core import decode
 from orbit_fast.core import encode
+from orbit_fast.core.errors import BadReply
 from orbit_fast.core.errors import NotFound
 from orbit_fast.core.limits import MAX_PAGE_BYTES
 from orbit_fast.core.messages import Found
@@ -51,6 +52,8 @@ def list_page(around: Surroundings, order: ListPage) -> Flow[Page]:
 
     def check(reply: Reply) -> decode.Listing:
         listing = read(reply)
+        if order.start_after and not order.token and listing.entries and listing.entries[0].key <= order.start_after:
+            raise BadReply("the service takes no notice of where a listing is to begin", code="E_LIST_START")
         decode.check_page(listing, prefix=order.prefix, after=order.last_key or order.start_after, token=order.token)
         return listing
 

@@ -6,6 +6,7 @@ from somewhere else. Nothing here reads a disk.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import io
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
+from orbit_fast.core import decode
 from orbit_fast.core.checksum import checksum_of
 from orbit_fast.core.errors import S3Error
 from orbit_fast.core.events import Landed
@@ -31,9 +33,13 @@ from orbit_fast.io.download import prove_whole
 from orbit_fast.io.flow import Flow
 from orbit_fast.io.sinks import Expected
 from orbit_fast.io.sinks import FileSink
+from orbit_fast.io.sinks import Target
 from orbit_fast.io.transfer import Ending
 from orbit_fast.io.transfer import Surroundings
 from orbit_fast.io.transfer import require_proof
+
+COPIED = 64 << 10
+"""Up to this size what is sent is copied behind its head, for one write; above, it is sent from where it is."""
 
 STEP = MIB
 """Bytes handed to a transport at once: it keeps a view of what the kernel did not take."""
@@ -89,7 +95,7 @@ def put(around: Surroundings, item: Item, data: memoryview) -> Flow[Ending]:
     """
     started_s = around.monotonic_s()
     algorithm = around.settings.transfer.checksum_algorithm
-    if len(data) <= upload.IN_MEMORY:
+    if len(data) <= COPIED:
         content = upload.Content(bytes(data), None, checksum_of(algorithm, data), functools.partial(_md5, data))
     else:
         content = _content(around, item, data, algorithm)
@@ -152,11 +158,17 @@ def move_part(around: Surroundings, order: MovePart, data: memoryview) -> Flow[P
 
 
 class MemoryTarget:
-    """Takes the bytes of an object from offset `first` on."""
+    """The bytes of an object from offset `first` on: `size` of them, or as many as are written where that is -1."""
 
-    def __init__(self, first: int = 0) -> None:
+    def __init__(self, first: int, size: int) -> None:
         self._first = first
-        self._bytes = io.BytesIO()
+        # Nobody else knows these bytes, so this takes them as they are and later gives them away: without a copy, and
+        # without a page of them touched before something arrives.
+        self._bytes = io.BytesIO(bytes(max(0, size)))
+
+    def view(self) -> memoryview:
+        """The memory itself."""
+        return self._bytes.getbuffer()
 
     def write_at(self, view: memoryview, offset: int) -> None:
         """Put `view` at `offset` of the object."""
@@ -168,13 +180,91 @@ class MemoryTarget:
         self._bytes.seek(offset - self._first)
         self._bytes.readinto(view)
 
-    def empty(self) -> None:
-        """Forget everything: another attempt begins."""
-        self._bytes = io.BytesIO()
-
     def take(self) -> bytes:
-        """All of it, without a copy."""
+        """All of it: given away as it is, unless somebody still looks at the memory; then it is a copy."""
         return self._bytes.getvalue()
+
+
+class _InPlace:
+    """A target whose bytes stand there already."""
+
+    def write_at(self, view: memoryview, offset: int) -> None:
+        """There is nothing to do."""
+
+
+def _in_place(_facts: ObjectFacts) -> Target:
+    return _InPlace()
+
+
+class MemorySink(FileSink):
+    """As `FileSink`, into memory of its own: what is announced is received where it stays.
+
+    Attributes:
+        target: what has arrived.
+    """
+
+    def __init__(
+        self, expected: Expected, scratch: memoryview, *, limit: int = -1, into: memoryview | None = None
+    ) -> None:
+        """Receive.
+
+        Args:
+            expected: what is known of the object.
+            scratch: memory for what comes beside what was announced.
+            limit: refuse an object of unknown size, or of more bytes; -1 is no limit.
+            into: where the bytes go, all of which were ordered; None is memory of its own.
+        """
+        super().__init__(expected, scratch, _in_place)
+        self._key = expected.key
+        self._first = expected.first
+        self._limit = limit
+        self._scratch = scratch
+        self._into = into
+        self._region = scratch[:0]
+        self.target = MemoryTarget(self._first, 0)
+
+    def _open(self, facts: ObjectFacts) -> Target:
+        """A good reply has begun: make room for what it announces.
+
+        Raises:
+            _TooMany: there is too much of it.
+        """
+        if self._limit >= 0 and not 0 <= facts.size <= self._limit:
+            self.facts = facts
+            raise _TooMany(f"{self._key} has more than {self._limit} bytes")
+        if self._into is not None:
+            self._region = self._into
+            return super()._open(facts)
+        self.target = MemoryTarget(self._first, self._length)
+        if self._length <= 0:
+            self._region = self._scratch[:0]
+            return self.target
+        self._region = self.target.view()
+        return super()._open(facts)
+
+    def buffer(self) -> memoryview:
+        """Where the next bytes may be put: behind those that have arrived."""
+        self._receive = self._region[self._position :] if self._position < len(self._region) else self._scratch
+        return self._receive
+
+    def let_go(self) -> MemoryTarget:
+        """Nothing arrives any more: what has arrived, of which this looks at nothing any more."""
+        self._region = self._receive = self._scratch[:0]
+        self._into = None
+        return self.target
+
+
+class _OpenRange(MemorySink):
+    """A range of an object whose size is not known: it may end before the range does."""
+
+    def begin(self, status: int, headers: dict[str, str], length: int) -> None:
+        """See where it ends."""
+        asked = self._expected
+        if status == 206:
+            given = decode.parse_content_range(headers.get("content-range", ""))
+            last = min(asked.first + asked.size, given.total) - 1
+            self._expected = dataclasses.replace(asked, size=last - asked.first + 1)
+        super().begin(status, headers, length)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,13 +273,20 @@ class Fetched:
 
     Attributes:
         facts: what the service says about the object; a size of -1 is unknown.
-        data: all its bytes, or None where they are too many.
+        target: all its bytes, or None where they are too many.
         verified: what they were proven against.
+        part: which range they are, where one was ordered.
     """
 
     facts: ObjectFacts
-    data: bytes | None = None
+    target: MemoryTarget | None = None
     verified: Verified = Verified.NOTHING
+    part: PartFact | None = None
+
+    @property
+    def data(self) -> bytes | None:
+        """The bytes. To be asked for by the task that waited, not in the flow: by then the loop has let them go."""
+        return None if self.target is None else self.target.take()
 
 
 class _TooMany(S3Error):
@@ -202,40 +299,39 @@ def fetch(around: Surroundings, item: Item, *, limit: int) -> Flow[Fetched]:
     Raises:
         S3Error: it could not be read, or is not what the service says it is.
     """
-    target = MemoryTarget()
-    seen: list[ObjectFacts] = []
-
-    def open_target(facts: ObjectFacts) -> MemoryTarget:
-        seen[:] = [facts]
-        if not 0 <= facts.size <= limit:
-            raise _TooMany(f"{item.key} has more than {limit} bytes")
-        target.empty()
-        return target
-
     expected = Expected(key=item.key, verify=around.settings.transfer.verify)
-    sink = FileSink(expected, around.receive, open_target)
+    sink = MemorySink(expected, around.receive, limit=limit)
     try:
         yield get_call(around, item, sink, expected)
     except _TooMany:
-        return Fetched(facts=seen[0])
+        return Fetched(facts=sink.facts)
     whole = replace(item, size=sink.size)
-    verified, _ = yield from prove_whole(around, whole, sink, target)
+    verified, _ = yield from prove_whole(around, whole, sink, sink.target)
     require_proof(around, item, verified)
-    return Fetched(facts=sink.facts, data=target.take(), verified=verified)
+    return Fetched(facts=sink.facts, target=sink.let_go(), verified=verified)
 
 
-def fetch_part(around: Surroundings, order: MovePart) -> Flow[tuple[bytes, PartFact]]:
+def fetch_range(around: Surroundings, item: Item, *, offset: int, size: int) -> Flow[Fetched]:
+    """Read one range of an object of unknown size, or as much of it as there is, in one request.
+
+    Raises:
+        InvalidRange: the object has no byte at `offset`.
+        S3Error: it could not be read.
+    """
+    expected = Expected(key=item.key, size=size, first=offset, is_range=True, verify=False)
+    sink = _OpenRange(expected, around.receive)
+    yield get_call(around, item, sink, expected)
+    return Fetched(facts=sink.facts, target=sink.let_go())
+
+
+def fetch_part(around: Surroundings, order: MovePart, into: memoryview | None = None) -> Flow[Fetched]:
     """Read one range of the version that `order.begun` names; `order.item.size` is that of the whole object.
+
+    With `into`, its bytes are received there, and `Fetched.data` is empty.
 
     Raises:
         S3Error: it could not be read, or the object is another one by now.
     """
-    target = MemoryTarget(order.offset)
-
-    def open_target(_facts: ObjectFacts) -> MemoryTarget:
-        target.empty()
-        return target
-
     begun = order.begun
     expected = Expected(
         key=order.item.key,
@@ -247,7 +343,7 @@ def fetch_part(around: Surroundings, order: MovePart) -> Flow[tuple[bytes, PartF
         algorithm=begun.algorithm if around.settings.transfer.verify else "",
         verify=False,
     )
-    sink = FileSink(expected, around.receive, open_target)
+    sink = MemorySink(expected, around.receive, into=into)
     reply = yield get_call(around, order.item, sink, expected)
     fact = PartFact(
         number=order.number,
@@ -256,4 +352,4 @@ def fetch_part(around: Surroundings, order: MovePart) -> Flow[tuple[bytes, PartF
         checksum=sink.checksum.value if sink.checksum is not None else "",
         attempts=reply.attempts,
     )
-    return target.take(), fact
+    return Fetched(facts=sink.facts, target=sink.let_go(), part=fact)

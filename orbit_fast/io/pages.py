@@ -31,6 +31,7 @@ from orbit_fast.io.flow import PAUSE
 from orbit_fast.io.flow import Call
 from orbit_fast.io.flow import Flow
 from orbit_fast.io.listing import list_page
+from orbit_fast.io.parallel_pages import ParallelPages
 from orbit_fast.io.task import TaskSurroundings
 from orbit_fast.io.together import raised
 from orbit_fast.io.versions import list_versions_page
@@ -96,17 +97,22 @@ class SerialPages(Generic[P]):
         self._fetched = result
 
 
-def read_pages(given: TaskSurroundings, site: int, stretch: Stretch, *, all_versions: bool) -> Pages[Haul]:
-    """The pages of a listing, in the order of keys.
+def read_pages(
+    given: TaskSurroundings, site: int, stretch: Stretch, *, all_versions: bool, in_order: bool = True
+) -> Pages[Haul]:
+    """The pages of a listing.
 
     Args:
         given: what the task is given.
         site: which bucket.
         stretch: which keys.
         all_versions: versions and delete markers instead of objects.
+        in_order: in the order of keys; else as pages come.
     """
     if all_versions:
         return SerialPages(given, lambda: _versions(site, stretch, ("", "")))
+    if not stretch.delimiter and not stretch.is_exact:
+        return ParallelPages(given, site, stretch.prefix, in_order=in_order)
     max_keys = 1 if stretch.is_exact else MAX_PAGE_KEYS  # keys come in order: the prefix itself is the first
     first = ListPage(0, site, stretch.prefix, "", stretch.delimiter, max_keys=max_keys)
     return SerialPages(given, lambda: _objects(given, first))
@@ -153,7 +159,12 @@ def _versions(site: int, stretch: Stretch, marker: tuple[str, str]) -> Flow[tupl
     return haul, lambda: _versions(site, stretch, following)
 
 
-def _buckets(site: int, token: str) -> Flow[tuple[BucketsPage, Next[BucketsPage]]]:
+def buckets_page(site: int, token: str) -> Flow[BucketsPage]:
+    """One page of the caller's buckets: the one that `token` of the page before leads to, or the first.
+
+    Raises:
+        S3Error: it could not be had, or is not to be believed.
+    """
     reply = yield Call(
         request=ask_for_buckets(token=token),
         site=site,
@@ -161,6 +172,11 @@ def _buckets(site: int, token: str) -> Flow[tuple[BucketsPage, Next[BucketsPage]
         check=lambda reply: list_buckets(reply, token=token),
     )
     page: BucketsPage = reply.decoded
+    return page
+
+
+def _buckets(site: int, token: str) -> Flow[tuple[BucketsPage, Next[BucketsPage]]]:
+    page = yield from buckets_page(site, token)
     return page, (lambda: _buckets(site, page.next_token)) if page.next_token else None
 
 

@@ -29,6 +29,7 @@ from orbit_fast.core.messages import Item
 from orbit_fast.core.messages import PartFact
 from orbit_fast.core.messages import Verified
 from orbit_fast.core.model import Checksum
+from orbit_fast.io.aside import FileAside
 from orbit_fast.io.flow import PAUSE
 from orbit_fast.io.flow import Call
 from orbit_fast.io.flow import Flow
@@ -71,10 +72,10 @@ def prove_file(
         ChecksumMismatch: it is not what the service stores.
     """
     if stored is not None and stored.kind == "FULL_OBJECT":
-        [value] = yield from _pieces(around, file, item.size, max(item.size, 1), stored.algorithm)
+        [value] = yield from pieces_of(around, file, item.size, max(item.size, 1), stored.algorithm)
         return _compare(item.key, stored.value, value)
     if etag.is_md5(stored_etag, encryption):
-        [value] = yield from _pieces(around, file, item.size, max(item.size, 1), "MD5")
+        [value] = yield from pieces_of(around, file, item.size, max(item.size, 1), "MD5")
         _compare(item.key, stored_etag, value)
         return Verified.ETAG
     algorithm, wanted, count = "MD5", stored_etag, etag.parts_of(stored_etag) if encryption in {"", "AES256"} else 0
@@ -83,9 +84,9 @@ def prove_file(
         algorithm, wanted, count = stored.algorithm, stored.value, composite_count
     if not count:
         return Verified.SIZE
-    known = item.size if count == 1 else (yield from _part_size(around, item, stored_etag, count))
+    known = item.size if count == 1 else (yield from part_size(around, item, stored_etag, count))
     for size in (known,) if known else etag.guess_part_sizes(item.size, count):
-        pieces = yield from _pieces(around, file, item.size, size, algorithm)
+        pieces = yield from pieces_of(around, file, item.size, size, algorithm)
         found = composite(algorithm, pieces) if composite_count else etag_of_parts([*map(bytes.fromhex, pieces)])
         if found == wanted:
             return Verified.CHECKSUM if composite_count else Verified.ETAG
@@ -94,7 +95,7 @@ def prove_file(
     return Verified.SIZE
 
 
-def _part_size(around: Surroundings, item: Item, stored_etag: str, count: int) -> Flow[int]:
+def part_size(around: Surroundings, item: Item, stored_etag: str, count: int) -> Flow[int]:
     """The size of the object's parts as the service tells it, or 0 where it does not, or where they differ.
 
     The first and the last part are asked for: where both fit parts of one size, most likely all have it.
@@ -153,8 +154,10 @@ def _count_of(stored: Checksum | None) -> int:
     return etag.part_count(stored.value.rpartition("-")[2])
 
 
-def _pieces(around: Surroundings, file: Readable, size: int, piece_size: int, algorithm: str) -> Flow[list[str]]:
-    """The checksum of each piece: base64, or of ``MD5`` hexadecimal."""
+def pieces_of(around: Surroundings, file: Readable, size: int, piece_size: int, algorithm: str) -> Flow[list[str]]:
+    """The checksum of each `piece_size` bytes of a file: base64, or of ``MD5`` hexadecimal."""
+    if isinstance(file, FileAside):
+        return (yield from file.pieces(size, piece_size, algorithm))
     values = []
     since_pause = 0
     for start in range(0, max(size, 1), piece_size):
@@ -172,6 +175,26 @@ def _pieces(around: Surroundings, file: Readable, size: int, piece_size: int, al
                 yield PAUSE
         values.append(hasher.value())
     return values
+
+
+def checksum_of_range(around: Surroundings, file: Readable, offset: int, size: int, algorithm: str) -> Flow[str]:
+    """The checksum of `size` bytes of a file from `offset` on, in base64.
+
+    Raises:
+        S3Error: the file cannot be read, or has not as many.
+    """
+    hasher = new_hasher(algorithm)
+    done = 0
+    while done < size:
+        chunk = around.receive[: min(len(around.receive), size - done)]
+        file.read_into(chunk, offset + done)
+        hasher.update(chunk)
+        done += len(chunk)
+        if done % PAUSE_EVERY < len(chunk):
+            del chunk
+            yield PAUSE
+    yield PAUSE
+    return hasher.value()
 
 
 def _compare(key: str, wanted: str, found: str) -> Verified:

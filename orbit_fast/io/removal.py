@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 from typing import Final
 
@@ -33,8 +35,10 @@ class Removal:
     all, credentials that have expired) ends the work: `add` and `finish` raise it.
     """
 
-    def __init__(self, given: TaskSurroundings) -> None:
+    def __init__(self, given: TaskSurroundings, etags: Mapping[str, str] = MappingProxyType({})) -> None:
+        """`etags` of keys that are deleted only while they have it, where the service knows such a condition."""
         self._given = given
+        self._etags = etags
         self._together = given.together(limit=IN_FLIGHT)
         self._chunks: dict[int, list[Name]] = {}
         self._stopper: S3Error | None = None
@@ -83,7 +87,7 @@ class Removal:
         else:
             yield from self._together.room()
             self._check()
-            flow = delete_batch(self._given.around, site, names)
+            flow = delete_batch(self._given.around, site, names, etags=self._etags)
             self._together.start(flow, partial(self._ended, site, names))
         yield from self._given.drained()
 

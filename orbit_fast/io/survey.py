@@ -37,10 +37,14 @@ class Survey:
         site: which bucket.
         reach: what the argument means.
         all_versions: versions and delete markers instead of objects.
+        in_order: in the order of keys; else as pages come.
     """
 
-    def __init__(self, given: TaskSurroundings, site: int, reach: Reach, *, all_versions: bool) -> None:
+    def __init__(
+        self, given: TaskSurroundings, site: int, reach: Reach, *, all_versions: bool, in_order: bool = True
+    ) -> None:
         self._given = given
+        self._in_order = in_order
         self._site = site
         self._reach = reach
         self._all_versions = all_versions
@@ -60,7 +64,9 @@ class Survey:
         while self._todo:
             stretch = self._todo[0]
             if self._pages is None:
-                self._pages = read_pages(self._given, self._site, stretch, all_versions=self._all_versions)
+                self._pages = read_pages(
+                    self._given, self._site, stretch, all_versions=self._all_versions, in_order=self._in_order
+                )
             haul = yield from self._pages.next()
             if haul is None:
                 self._end_stretch()

@@ -50,6 +50,8 @@ class TaskSurroundings:
         run: starts another flow beside this one (`Client.run`).
         output: where lines go.
         presign: makes a URL that is good for one request (`Client.presign`).
+        allowed: how many requests this process may have in flight now, because the service asks to slow down; 0 where
+            it does not.
         line: where ``run`` read the command, counted from 1; else 0.
         tallied: what it has come to so far.
     """
@@ -58,6 +60,7 @@ class TaskSurroundings:
     run: Callable[[Flow[Any], Callable[[Any], None]], Handle]
     output: Output
     presign: Presigner
+    allowed: Callable[[], int] = lambda: 0
     line: int = 0
     tallied: Tallied = field(default_factory=Tallied)
     _lines: list[bytes] = field(default_factory=list)

@@ -19,13 +19,17 @@ from orbit_fast.core.errors import NotFound
 from orbit_fast.core.errors import S3Error
 from orbit_fast.core.errors import Unverifiable
 from orbit_fast.core.events import Landed
+from orbit_fast.core.events import SkipReason
+from orbit_fast.core.messages import Direction
 from orbit_fast.core.messages import Item
 from orbit_fast.core.messages import Status
 from orbit_fast.core.messages import Verified
 from orbit_fast.core.model import Checksum
 from orbit_fast.core.model import ObjectFacts
+from orbit_fast.core.model import Reply
 from orbit_fast.core.model import Site
 from orbit_fast.core.plan import decide
+from orbit_fast.core.plan import is_archived
 from orbit_fast.core.settings import JobSettings
 from orbit_fast.io.files import Landings
 from orbit_fast.io.flow import Call
@@ -76,6 +80,7 @@ class Surroundings:
         settings: of the job.
         sites: S3 sides by number.
         receive: memory that every download of this process receives into, one chunk at a time.
+        stage: memory of the supervisor's that bytes from stdin and to stdout pass through.
         lease: hands out a slot to read a source into, or None when all are in use.
         monotonic_s: the clock.
         landings: makes the files that downloads land in.
@@ -89,9 +94,25 @@ class Surroundings:
     lease: Callable[[], Lease | None]
     monotonic_s: Callable[[], float]
     landings: Landings
+    stage: memoryview = field(default_factory=lambda: memoryview(b""))
     ladder: Ladder = field(default_factory=Ladder)
     unanswered: dict[int, int] = field(default_factory=dict)
     _headers: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+
+    @property
+    def is_durable(self) -> bool:
+        """Whether a download is done only when it would survive a power cut; before a source is deleted, it must."""
+        return self.settings.transfer.durable or self.is_moving
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether sources are deleted once they have been copied."""
+        return self.settings.operation == "mv"
+
+    @property
+    def is_restoring(self) -> bool:
+        """Whether a copy is to be again what its source was: of the same storage class."""
+        return self.settings.operation == "versions"
 
     def signs_payload(self, site: int) -> bool:
         """Whether request bodies to this site are hashed into the signature."""
@@ -144,6 +165,19 @@ def head(
 ) -> Flow[ObjectFacts]:
     """HeadObject with checksums; `may_lag` where the object was written a moment ago.
 
+    Raises:
+        S3Error: NotFound where there is no such object.
+    """
+    reply = yield from head_reply(around, site, key, version_id, may_lag=may_lag)
+    facts: ObjectFacts = reply.decoded
+    return facts
+
+
+def head_reply(
+    around: Surroundings, site: int, key: str, version_id: str = "", *, may_lag: bool = False
+) -> Flow[Reply]:
+    """As `head`: the whole reply, of which the facts are what was decoded.
+
     The answer to a HEAD has no body: why it is refused, only another request can tell (`explain`).
 
     Raises:
@@ -156,14 +190,12 @@ def head(
         headers=encode.sse_c_headers(around.settings.object),
     )
     try:
-        reply = yield Call(request=request, site=site, check=decode.head_object, may_lag=may_lag)
+        return (yield Call(request=request, site=site, check=decode.head_object, may_lag=may_lag))
     except S3Error as error:
         if error.status not in _UNEXPLAINED:
             raise
         yield from explain(around, site, key, version_id, error)
-        reply = yield Call(request=request, site=site, check=decode.head_object, may_lag=may_lag)
-    facts: ObjectFacts = reply.decoded
-    return facts
+        return (yield Call(request=request, site=site, check=decode.head_object, may_lag=may_lag))
 
 
 def explain(around: Surroundings, site: int, key: str, version_id: str, error: S3Error) -> Flow[None]:
@@ -202,11 +234,30 @@ def require_proof(around: Surroundings, item: Item, verified: Verified) -> None:
         raise Unverifiable(f"{item.key}: the service offers nothing to compare its bytes with")
 
 
+def skip_archived(around: Surroundings, item: Item) -> Flow[Ending | None]:
+    """The ending of an object that must be restored before it can be read; None where there is nothing to skip.
+
+    Costs a HEAD where the object is of an archive's storage class, and nothing elsewhere.
+    """
+    selection = around.settings.selection
+    if not item.storage_class or selection.force_glacier_transfer or not is_archived(item.storage_class):
+        return None
+    is_download = item.direction is Direction.DOWNLOAD
+    site, key = (item.site, item.key) if is_download else (item.source_site, item.source_key)
+    facts = yield from head(around, site, key, item.version_id)
+    if not is_archived(facts.storage_class, facts.restore):
+        return None
+    return Ending(Status.SKIPPED, Landed(size=item.size), SkipReason.GLACIER)
+
+
 def end_early(around: Surroundings, item: Item) -> Flow[Ending | None]:
     """The ending of an item that needs no transfer: a condition on its S3 destination forbids it, or this is a dry run.
 
     Costs a HEAD where a condition is set, and nothing elsewhere.
     """
+    archived = yield from skip_archived(around, item)
+    if archived is not None:
+        return archived
     selection = around.settings.selection
     if selection.no_clobber or selection.if_size_differ or selection.if_source_newer:
         facts = yield from find(around, item.site, item.key)

@@ -17,7 +17,10 @@ import dataclasses
 import hashlib
 from collections.abc import Callable
 from collections.abc import Sequence
+from typing import Final
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from orbit_fast.core import decode
 from orbit_fast.core import encode
@@ -35,6 +38,7 @@ from orbit_fast.core.errors import SourceChanged
 from orbit_fast.core.errors import UploadGone
 from orbit_fast.core.events import Landed
 from orbit_fast.core.events import SkipReason
+from orbit_fast.core.layout import plan_parts
 from orbit_fast.core.messages import Begun
 from orbit_fast.core.messages import Finish
 from orbit_fast.core.messages import Item
@@ -49,6 +53,8 @@ from orbit_fast.core.model import Reply
 from orbit_fast.core.model import Request
 from orbit_fast.core.settings import MIB
 from orbit_fast.io.bodies import FileBody
+from orbit_fast.io.flow import PAUSE
+from orbit_fast.io.flow import Body
 from orbit_fast.io.flow import Call
 from orbit_fast.io.flow import Flow
 from orbit_fast.io.ladder import Step
@@ -71,32 +77,39 @@ class _Put(NamedTuple):
     verified: Verified
 
 
+CHANGES: Final = 3
+"""A file that changes while it is sent is sent anew; one that has changed so many times is a failure."""
+
 IN_MEMORY = MIB
 """Up to this size a file is read whole (bytes): one read, one checksum, one write. Above, it passes through a slot."""
 
 
 def upload(around: Surroundings, item: Item) -> Flow[Ending]:
-    """Upload one file in one request.
+    """Upload one file in one request; one that changes meanwhile is uploaded anew, as it is then.
 
     Raises:
-        S3Error: it could not be done.
+        S3Error: it could not be done; SourceChanged for a file that does not stop changing.
     """
     early = yield from end_early(around, item)
     if early is not None:
         return early
     started_s = around.monotonic_s()
-    with _open(around, item) as source:
+    # What stands where nothing should may be what we have sent ourselves: then it is no reason to skip the file.
+    left = 1 if around.settings.selection.no_clobber else CHANGES
+    while True:
+        left -= 1
         try:
-            if source.size <= IN_MEMORY:
-                put = yield from _put_bytes(around, item, source)
-            else:
-                put = yield from _put_stream(around, item, source)
-        except PreconditionFailed:
-            if not around.settings.selection.no_clobber:
+            with open_file(around, item) as source:
+                put = yield from _put_file(around, item, source)
+                if put is None:
+                    return Ending(Status.SKIPPED, Landed(size=source.size), SkipReason.EXISTS)
+                source.check_unchanged()
+                size = source.size
+            break
+        except SourceChanged:
+            if not left:
                 raise
-            return Ending(Status.SKIPPED, Landed(size=source.size), SkipReason.EXISTS)
-        source.check_unchanged()
-        size = source.size
+        yield PAUSE  # whoever threw that still holds it, and with it frames that hold the slot
     require_proof(around, item, put.verified)
     stored: decode.Uploaded = put.reply.decoded
     landed = Landed(
@@ -113,7 +126,12 @@ def upload(around: Surroundings, item: Item) -> Flow[Ending]:
     return Ending(Status.DONE, landed)
 
 
-def _open(around: Surroundings, item: Item, expected: tuple[int, ...] = ()) -> SourceFile:
+def open_file(around: Surroundings, item: Item, expected: tuple[int, ...] = ()) -> SourceFile:
+    """The item's file, which must have the fingerprint `expected`, where one is given.
+
+    Raises:
+        S3Error: as `open_source`.
+    """
     follows = around.settings.selection.follow_symlinks
     return open_source(item.path, follow_symlinks=follows, expected=expected or None)
 
@@ -125,14 +143,26 @@ def _headers(around: Surroundings, item: Item, source: SourceFile) -> Headers:
     return headers
 
 
+def _put_file(around: Surroundings, item: Item, source: SourceFile) -> Flow[_Put | None]:
+    """Send it; None where there is something under its key that must not be replaced."""
+    try:
+        if source.size <= IN_MEMORY:
+            return (yield from _put_bytes(around, item, source))
+        return (yield from _put_stream(around, item, source))
+    except PreconditionFailed:
+        if not around.settings.selection.no_clobber:
+            raise
+        return None
+
+
 def _put_bytes(around: Surroundings, item: Item, source: SourceFile) -> Flow[_Put]:
     data = source.read_all()
     source.check_unchanged()  # what was written to between two reads is no version of the file: it is not sent at all
     sent = checksum_of(around.settings.transfer.checksum_algorithm, data)
     md5 = lambda: hashlib.md5(data, usedforsecurity=False).digest()  # noqa: E731 - bound at once
-    content = _Content(data, None, sent, md5)
-    reply = yield from _put(around, item, _headers(around, item, source), content)
-    return _Put(reply, sent, _prove(around, item, reply, content))
+    content = Content(data, None, sent, md5)
+    reply = yield from put(around, item, _headers(around, item, source), content)
+    return _Put(reply, sent, prove(around, item, reply, content))
 
 
 def _put_stream(around: Surroundings, item: Item, source: SourceFile) -> Flow[_Put]:
@@ -142,16 +172,16 @@ def _put_stream(around: Surroundings, item: Item, source: SourceFile) -> Flow[_P
         algorithm = around.settings.transfer.checksum_algorithm
         body = FileBody(source, 0, source.size, slot=slot, algorithm=algorithm)
         sent = body.prepare(sign=around.signs_payload(item.site))
-        content = _Content(b"", body, sent, body.md5)
-        reply = yield from _put(around, item, _headers(around, item, source), content)
-        return _Put(reply, sent, _prove(around, item, reply, content))
+        content = Content(b"", body, sent, body.md5)
+        reply = yield from put(around, item, _headers(around, item, source), content)
+        return _Put(reply, sent, prove(around, item, reply, content))
 
 
-class _Content(NamedTuple):
+class Content(NamedTuple):
     """What a request carries: bytes, or a body of its own; its checksum, and how to get its MD5."""
 
     data: bytes
-    body: FileBody | None
+    body: Body | None
     sent: Checksum
     md5: Callable[[], bytes]
 
@@ -162,7 +192,8 @@ class _Content(NamedTuple):
         return (("content-md5", base64.b64encode(self.md5()).decode()),), None
 
 
-def _put(around: Surroundings, item: Item, headers: Headers, content: _Content) -> Flow[Reply]:
+def put(around: Surroundings, item: Item, headers: Headers, content: Content) -> Flow[Reply]:
+    """Store an object in one request."""
     is_conditional = around.settings.selection.no_clobber
     while True:
         step = around.ladder.step(item.site, is_conditional=is_conditional)
@@ -181,7 +212,7 @@ def _put(around: Surroundings, item: Item, headers: Headers, content: _Content) 
             return (yield from _own_reply(around, item, content.sent, refusal))
 
 
-def _sending(item: Item, request: Request, content: _Content, check: Callable[[Reply], object]) -> Call:
+def _sending(item: Item, request: Request, content: Content, check: Callable[[Reply], object]) -> Call:
     return Call(
         request=request,
         site=item.site,
@@ -209,7 +240,7 @@ def _echoed(reply: Reply, algorithm: str) -> Checksum | None:
     return Checksum(algorithm, value) if value else None
 
 
-def _prove(around: Surroundings, item: Item, reply: Reply, content: _Content) -> Verified:
+def prove(around: Surroundings, item: Item, reply: Reply, content: Content) -> Verified:
     """What the reply to a body proves.
 
     Raises:
@@ -233,7 +264,7 @@ def _prove(around: Surroundings, item: Item, reply: Reply, content: _Content) ->
 
 
 def begin(around: Surroundings, item: Item) -> Flow[Begun | Ending]:
-    """Create the multipart upload.
+    """Create the multipart upload of the file as it is now, or upload it in one request where it has become small.
 
     Raises:
         S3Error: it could not be done; nothing is left.
@@ -241,13 +272,15 @@ def begin(around: Surroundings, item: Item) -> Flow[Begun | Ending]:
     early = yield from end_early(around, item)
     if early is not None:
         return early
-    with _open(around, item) as source:
-        if source.size != item.size:
-            raise SourceChanged(f"the file had {item.size} bytes when it was listed and has {source.size} now")
-        fingerprint = source.fingerprint
+    with open_file(around, item) as source:
+        size, mtime_ns, fingerprint = source.size, source.mtime_ns, source.fingerprint
         headers = _headers(around, item, source)
+    has_changed = size != item.size
+    if has_changed and size <= IN_MEMORY:
+        return (yield from upload(around, replace(item, size=size, mtime_ns=mtime_ns)))
+    plan_parts(size, MIB)  # refuses what S3 cannot hold
     algorithm = around.settings.transfer.checksum_algorithm
-    reply = yield from _create(around, item, headers, algorithm)
+    reply = yield from create(around, item, headers, algorithm)
     return Begun(
         item=item.number,
         token=reply.decoded,
@@ -256,10 +289,13 @@ def begin(around: Surroundings, item: Item) -> Flow[Begun | Ending]:
         content_type=around.content_type_of(item.key, item.path),
         started_s=around.monotonic_s(),
         attempts=reply.attempts,
+        mtime_ns=mtime_ns,
+        size=size if has_changed else -1,
     )
 
 
-def _create(around: Surroundings, item: Item, headers: Headers, algorithm: str) -> Flow[Reply]:
+def create(around: Surroundings, item: Item, headers: Headers, algorithm: str) -> Flow[Reply]:
+    """Create the multipart upload of an object with these headers."""
     while True:
         step = around.ladder.step(item.site)
         announced = algorithm if step.has_checksum else ""
@@ -279,13 +315,13 @@ def move_part(around: Surroundings, order: MovePart) -> Flow[PartFact]:
         S3Error: it could not be done, or the file is not the one that the upload began with.
     """
     item, begun = order.item, order.begun
-    with _open(around, item, begun.fingerprint) as source, around.leased() as slot:
+    with open_file(around, item, begun.fingerprint) as source, around.leased() as slot:
         body = FileBody(source, order.offset, order.size, slot=slot, algorithm=begun.algorithm)
         sent = body.prepare(sign=around.signs_payload(item.site))
-        content = _Content(b"", body, sent, body.md5)
-        reply = yield from _put_part(around, order, content)
+        content = Content(b"", body, sent, body.md5)
+        reply = yield from put_part(around, order, content)
         stored: decode.UploadedPart = reply.decoded
-        verified = _prove(around, item, reply, content)
+        verified = prove(around, item, reply, content)
     return PartFact(
         number=order.number,
         offset=order.offset,
@@ -297,7 +333,8 @@ def move_part(around: Surroundings, order: MovePart) -> Flow[PartFact]:
     )
 
 
-def _put_part(around: Surroundings, order: MovePart, content: _Content) -> Flow[Reply]:
+def put_part(around: Surroundings, order: MovePart, content: Content) -> Flow[Reply]:
+    """Send one part, whatever it is made of."""
     item = order.item
     while True:
         step = around.ladder.step(item.site)
@@ -324,8 +361,13 @@ def finish(around: Surroundings, order: Finish) -> Flow[Ending]:
     Raises:
         S3Error: it could not be done; the upload is still there and wants to be abandoned.
     """
+    open_file(around, order.item, order.begun.fingerprint).close()
+    return (yield from conclude(around, order))
+
+
+def conclude(around: Surroundings, order: Finish) -> Flow[Ending]:
+    """As `finish`, for parts that came from no file, or from one that need not be there any more."""
     item, begun, parts = order.item, order.begun, order.parts
-    _open(around, item, begun.fingerprint).close()
     whole = whole_checksum(begun.algorithm, parts)
     try:
         reply = yield from complete(around, order, whole)
@@ -339,7 +381,7 @@ def finish(around: Surroundings, order: Finish) -> Flow[Ending]:
         attempts = reply.attempts
     except (UploadGone, PreconditionFailed) as failure:
         # Perhaps a Complete of ours was carried out and its answer lost: then the object is there, whole.
-        found = yield from _own_object(around, order)
+        found = yield from own_object(around, order)
         if found is None and isinstance(failure, PreconditionFailed) and around.settings.selection.no_clobber:
             yield from abandon(around, item, begun)
             return Ending(Status.SKIPPED, Landed(size=item.size), SkipReason.EXISTS)
@@ -361,6 +403,7 @@ def finish(around: Surroundings, order: Finish) -> Flow[Ending]:
         storage_class=around.settings.object.storage_class,
         parts=len(parts),
         attempts=max(attempts, begun.attempts, *(part.attempts for part in parts)),
+        resumed_bytes=begun.resumed_bytes,
         duration_ms=around.elapsed_ms(begun.started_s),
     )
     return Ending(Status.DONE, landed)
@@ -429,7 +472,7 @@ def _like(whole: Checksum, stored: Checksum | None, parts: Sequence[PartFact]) -
     return Checksum(whole.algorithm, composite(whole.algorithm, [part.checksum for part in parts]), "COMPOSITE")
 
 
-def _own_object(around: Surroundings, order: Finish) -> Flow[ObjectFacts | None]:
+def own_object(around: Surroundings, order: Finish) -> Flow[ObjectFacts | None]:
     """The object that a lost Complete made, or None where there is none or another one."""
     facts = yield from find(around, order.item.site, order.item.key)
     return facts if facts is not None and _is_ours(order, facts) else None

@@ -17,14 +17,14 @@ from orbit_fast.core.errors import Exit
 from orbit_fast.core.errors import IntegrityError
 from orbit_fast.core.events import Pair
 from orbit_fast.core.events import pair_of
+from orbit_fast.core.messages import Answer
 from orbit_fast.core.messages import Failed
 from orbit_fast.core.messages import Failure
-from orbit_fast.core.messages import Found
 from orbit_fast.core.messages import Item
 from orbit_fast.core.messages import ListPage
 from orbit_fast.core.messages import Page
-from orbit_fast.proc.finders import Ask
-from orbit_fast.proc.report import Report
+from orbit_fast.proc.finders import AskFor
+from orbit_fast.proc.voice import Voice
 
 _SCHEMA = "CREATE TABLE done (key TEXT PRIMARY KEY, size INTEGER, source BLOB, found INTEGER) WITHOUT ROWID"
 _BATCH = 1000
@@ -33,7 +33,7 @@ _BATCH = 1000
 class Audit:
     """What was done, and whether it is there. A `Finder`, once it is started."""
 
-    def __init__(self, buckets: list[str], site: int, report: Report, ask: Ask) -> None:
+    def __init__(self, buckets: list[str], site: int, report: Voice, ask: AskFor) -> None:
         self._buckets = buckets
         self._site = site
         self._report = report
@@ -69,7 +69,7 @@ class Audit:
         self.is_waiting = True
         self._ask(self, ListPage(0, self._site, self._prefix, self._token, "", self._last_key))
 
-    def answer(self, answer: Page | Found | Failed) -> Failure | None:
+    def answer(self, answer: Answer) -> Failure | None:
         """Compare a page; a listing that fails fails the job, because nothing is known then."""
         self.is_waiting = False
         if isinstance(answer, Failed):

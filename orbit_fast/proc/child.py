@@ -101,10 +101,13 @@ def reset_signals() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
-def die_with(parent: int) -> None:
-    """Have the kernel kill this process when its parent ends (Linux); end now if it has."""
+def die_with(parent: int, number: signal.Signals = signal.SIGKILL) -> None:
+    """Have the kernel kill this process, or send it `number`, when its parent ends (Linux); end now if it has.
+
+    Of a parent with threads, the one counts that has started this process.
+    """
     if sys.platform == "linux":
-        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        _prctl(_PR_SET_PDEATHSIG, number)
     if os.getppid() != parent:
         os._exit(CRASHED)
 

@@ -18,14 +18,19 @@ from orbit_fast.core.errors import InvalidConfig
 from orbit_fast.core.errors import S3Error
 from orbit_fast.core.errors import SourceMissing
 from orbit_fast.core.location import KeySource
+from orbit_fast.core.location import S3Url
+from orbit_fast.core.messages import Answer
+from orbit_fast.core.messages import Ask
 from orbit_fast.core.messages import Failed
 from orbit_fast.core.messages import Failure
 from orbit_fast.core.messages import Found
 from orbit_fast.core.messages import ListPage
 from orbit_fast.core.messages import Page
 from orbit_fast.core.messages import Stat
+from orbit_fast.core.model import Entry
 from orbit_fast.core.names import file_name
 from orbit_fast.core.names import key_name
+from orbit_fast.core.visible import Name
 from orbit_fast.io.walk import Kind
 from orbit_fast.io.walk import WalkEntry
 from orbit_fast.io.walk import walk
@@ -34,8 +39,11 @@ from orbit_fast.proc.intake import Intake
 SLICE = 256
 """Names that a local finder looks at before it lets the loop turn: about a millisecond."""
 
-Ask = Callable[["Finder", ListPage | Stat], None]
-"""Has a page or a stat fetched and the answer brought to the finder."""
+AskFor = Callable[["Finder", Ask], object]
+"""Has a page or a stat fetched, or a task done, and the answer brought to the finder."""
+
+NumberedAsk = Callable[["Finder", Ask], int]
+"""As `AskFor`; returns the number that the answer will have, for whoever asks for many at once."""
 
 
 class Finder(Protocol):
@@ -56,8 +64,57 @@ class Finder(Protocol):
             S3Error: the source cannot be read: the job cannot be done.
         """
 
-    def answer(self, answer: Page | Found | Failed) -> Failure | None:
+    def answer(self, answer: Answer) -> Failure | None:
         """What was asked for; a failure that ends the job, if this is one."""
+
+
+_MISSING = frozenset({"NoSuchKey", "NoSuchVersion", SourceMissing.default_code})
+
+
+class OneOfMany:
+    """One source argument of several: where there is nothing, it fails alone and the others are looked at all the same.
+
+    Attributes:
+        finder: of this argument; it asks through `ask`, so that the answers come here.
+    """
+
+    def __init__(self, name: Name, intake: Intake, ask: AskFor, finder: Finder | None = None) -> None:
+        """`name` is the argument; `intake` is told that it is missing."""
+        self._name = name
+        self._intake = intake
+        self._ask = ask
+        self.finder = finder
+
+    @property
+    def is_done(self) -> bool:
+        """Everything has been found."""
+        return self.finder is not None and self.finder.is_done
+
+    @property
+    def is_waiting(self) -> bool:
+        """Nothing can be done before an answer comes."""
+        return self.finder is not None and self.finder.is_waiting
+
+    def ask(self, _: Finder, order: Ask) -> object:
+        """Have something fetched for the finder."""
+        return self._ask(self, order)
+
+    def pull(self) -> None:
+        """Find some more."""
+        assert self.finder is not None, "it is set when the job is planned"
+        try:
+            self.finder.pull()
+        except SourceMissing as error:
+            self._intake.fail((self._name, ""), error)
+
+    def answer(self, answer: Answer) -> Failure | None:
+        """What the finder asked for."""
+        assert self.finder is not None, "only it asks"
+        failure = self.finder.answer(answer)
+        if failure is None or failure.code not in _MISSING:
+            return failure
+        self._intake.miss((self._name, ""), failure)
+        return None
 
 
 class FileFinder:
@@ -88,7 +145,7 @@ class FileFinder:
             return
         self._intake.offer_file(path, name, found.st_size, found.st_mtime_ns)
 
-    def answer(self, answer: Page | Found | Failed) -> None:
+    def answer(self, answer: Answer) -> None:
         """Never asks."""
         raise AssertionError(f"nothing was asked: {answer!r}")
 
@@ -131,7 +188,7 @@ class TreeFinder:
         else:
             self._intake.skip((path, ""), _SKIPPED[entry.kind])
 
-    def answer(self, answer: Page | Found | Failed) -> None:
+    def answer(self, answer: Answer) -> None:
         """Never asks."""
         raise AssertionError(f"nothing was asked: {answer!r}")
 
@@ -145,13 +202,20 @@ _SKIPPED = {
 }
 
 
+class Taker(Protocol):
+    """Who takes the objects that are found."""
+
+    def offer_object(self, url: S3Url, site: int, entry: Entry, name: str, restore: str | None = None) -> None:
+        """An S3 object of the bucket of `url`, called `name` below its source."""
+
+
 class ObjectFinder:
     """One S3 source argument: a key, everything under a prefix, or what a wildcard matches.
 
     Pages are fetched one after another, the next one while the last one's objects are still being moved.
     """
 
-    def __init__(self, source: KeySource, site: int, intake: Intake, ask: Ask, *, version_id: str = "") -> None:
+    def __init__(self, source: KeySource, site: int, intake: Taker, ask: AskFor, *, version_id: str = "") -> None:
         self._source = source
         self._site = site
         self._intake = intake
@@ -179,7 +243,7 @@ class ObjectFinder:
             prefix = self._source.list_prefix or ""
             self._ask(self, ListPage(0, self._site, prefix, self._token, "", self._last_key))
 
-    def answer(self, answer: Page | Found | Failed) -> Failure | None:
+    def answer(self, answer: Answer) -> Failure | None:
         """Take in a page or an object."""
         self.is_waiting = False
         if isinstance(answer, Failed):
@@ -190,6 +254,7 @@ class ObjectFinder:
             name = self._source.relative_name(answer.entry.key)
             self._intake.offer_object(self._source.url, self._site, answer.entry, name, answer.restore)
             return None
+        assert isinstance(answer, Page), "nothing else is asked for"
         self._take(answer)
         if self._todo or self._found:
             return None

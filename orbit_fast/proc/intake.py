@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
+from orbit_fast.core.errors import Exit
 from orbit_fast.core.errors import NameConflict
 from orbit_fast.core.errors import S3Error
 from orbit_fast.core.events import Pair
@@ -22,8 +25,10 @@ from orbit_fast.core.messages import Item
 from orbit_fast.core.model import Entry
 from orbit_fast.core.names import is_directory_marker
 from orbit_fast.core.plan import decide_archived
+from orbit_fast.core.relaying import Relay
 from orbit_fast.core.settings import JobSettings
-from orbit_fast.proc.report import Report
+from orbit_fast.proc.progress import Amount
+from orbit_fast.proc.voice import Voice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,24 +40,25 @@ class Destination:
         local: a local one.
         site: number of the S3 destination's site.
         many: there may be more than one source object.
+        relay: how objects get there from S3, where the destination's service cannot read them by itself.
     """
 
     url: S3Url | None = None
     local: LocalDestination | None = None
     site: int = 0
     many: bool = False
+    relay: Relay | None = None
 
 
 class Intake:
     """Takes what the finders find.
 
     Attributes:
-        files: objects that were taken.
-        size: their bytes.
+        amount: objects that were taken, and their bytes.
         found: objects that were seen at all, filtered ones included.
     """
 
-    def __init__(self, settings: JobSettings, destination: Destination, ledger: Ledger, report: Report) -> None:
+    def __init__(self, settings: JobSettings, destination: Destination, ledger: Ledger, report: Voice) -> None:
         self._settings = settings
         self._destination = destination
         self._ledger = ledger
@@ -60,9 +66,16 @@ class Intake:
         self._selection = Selection(settings.selection)
         # Two objects can only want one name where names are cut short or come from several sources.
         self._taken: set[str | bytes] | None = set() if settings.selection.flatten else None
-        self.files = 0
-        self.size = 0
+        self._variant = 0
+        self._line = 0
+        self.amount = Amount()
         self.found = 0
+
+    def serve(self, amount: Amount, *, variant: int, line: int) -> None:
+        """Take objects for one line of a script: counted and numbered with those of the others."""
+        self.amount = amount
+        self._variant = variant
+        self._line = line
 
     def watch_collisions(self) -> None:
         """Several sources: remember every destination."""
@@ -89,13 +102,14 @@ class Intake:
             layout,
         )
 
-    def offer_object(self, url: S3Url, site: int, entry: Entry, name: str, restore: str = "") -> None:
+    def offer_object(self, url: S3Url, site: int, entry: Entry, name: str, restore: str | None = None) -> None:
         """An S3 object of the bucket of `url`, called `name` below its source."""
         self.found += 1
         if not name or not self._selection.accepts(name, entry.size, entry.mtime_ns):
             return
         source = f"s3://{url.bucket}/{entry.key}"
-        reason = decide_archived(entry.storage_class, restore, self._settings.selection)
+        # A listing does not tell whether an archived object is restored: the flow that would read it looks.
+        reason = "" if restore is None else decide_archived(entry.storage_class, restore, self._settings.selection)
         if reason:
             self.skip((source, ""), reason, entry.size)
             return
@@ -113,7 +127,15 @@ class Intake:
 
     def fail(self, pair: Pair, error: S3Error) -> None:
         """Something that was found cannot take part."""
-        self._report.failed(pair, Failure.of(error))
+        self._report.failed(pair, Failure.of(error), line=self._line)
+
+    def refuse(self, pair: Pair, failure: Failure) -> None:
+        """As `fail`, with what a worker said."""
+        self._report.failed(pair, failure, line=self._line)
+
+    def miss(self, pair: Pair, failure: Failure) -> None:
+        """There is nothing where one of several sources should be."""
+        self._report.failed(pair, replace(failure, exit_code=int(Exit.SOME_FAILED)), line=self._line)
 
     def skip(self, pair: Pair, reason: str, size: int | None = None) -> None:
         """Something that was found is left out."""
@@ -150,11 +172,13 @@ class Intake:
         assert url is not None, "a destination is local or S3"
         key = destination_key(url, name, many=self._destination.many)
         self._claim(key)
-        if site == self._destination.site and key == entry.key and not self._changes_in_place():
+        relay = self._destination.relay
+        is_same = (site == self._destination.site or (relay is not None and site in relay.same)) and key == entry.key
+        if is_same and not self._changes_in_place():
             raise NameConflict("source and destination are the same object", code="E_SAME_OBJECT")
         item = Item(
             self._number(),
-            Direction.COPY,
+            Direction.COPY if relay is None else Direction.RELAY,
             self._destination.site,
             key,
             size=entry.size,
@@ -166,14 +190,21 @@ class Intake:
             source_key=entry.key,
         )
         transfer = self._settings.transfer
+        if relay is not None:
+            layout = self._layout(entry.size, relay.part_size)
+            relay.check(entry.size, layout)
+            return item, layout
         if entry.size <= transfer.multipart_copy_threshold:
             return item, None
         return item, self._layout(entry.size, transfer.part_size)
 
     def _changes_in_place(self) -> bool:
-        """A copy onto itself is how S3 changes metadata, storage class or encryption, and restores a version."""
+        """A copy onto itself is how S3 changes metadata, storage class or encryption, and restores a version.
+
+        A move onto itself would delete what it has just changed.
+        """
         options = self._settings.object
-        return bool(
+        return self._settings.operation != "mv" and bool(
             options.metadata_directive == "REPLACE"
             or options.storage_class
             or options.sse
@@ -203,9 +234,11 @@ class Intake:
         return f"s3://{url.bucket}/{url.key}" if url is not None else ""
 
     def _number(self) -> int:
-        return self.files + 1
+        return self.amount.files + 1
 
     def _add(self, item: Item, layout: Layout | None) -> None:
-        self.files += 1
-        self.size += item.size
+        self.amount.files += 1
+        self.amount.size += item.size
+        if self._line or self._variant:
+            item = replace(item, variant=self._variant, line=self._line)
         self._ledger.add(item, layout)

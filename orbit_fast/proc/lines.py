@@ -23,9 +23,10 @@ class LineReader:
         is_pollable: whether a selector can tell when there is more; a regular file always has more, until its end.
     """
 
-    def __init__(self, fd: int) -> None:
-        """`fd` stays the caller's."""
+    def __init__(self, fd: int, title: str = "the commands") -> None:
+        """`fd` stays the caller's; `title` is what errors call what it gives."""
         self._fd = fd
+        self._title = title
         self._partial = b""
         self._lines: deque[bytes] = deque()
         self._is_at_end = False
@@ -50,12 +51,22 @@ class LineReader:
             InvalidConfig: it is longer than `MAX_LINE_BYTES`.
             LocalError: the source cannot be read.
         """
+        taken = self.take_bytes()
+        return None if taken is None else (taken[0], os.fsdecode(taken[1]))
+
+    def take_bytes(self) -> tuple[int, bytes] | None:
+        """As `take`, as bytes.
+
+        Raises:
+            InvalidConfig: as `take`.
+            LocalError: as `take`.
+        """
         if not self._lines and not self._is_at_end:
             self._read()
         if not self._lines:
             return None
         self.number += 1
-        return self.number, os.fsdecode(self._lines.popleft())
+        return self.number, self._lines.popleft()
 
     def _read(self) -> None:
         try:
@@ -65,12 +76,12 @@ class LineReader:
         except BlockingIOError:
             return
         except OSError as error:
-            raise LocalError(f"the commands cannot be read: {error.strerror}") from None
+            raise LocalError(f"{self._title} cannot be read: {error.strerror}") from None
         whole, _, partial = (self._partial + data).rpartition(b"\n") if data else (self._partial, b"", b"")
         self._is_at_end = not data
         if len(partial) > MAX_LINE_BYTES:
             raise InvalidConfig(
-                f"line {self.number + 1} is longer than {MAX_LINE_BYTES} bytes: is this a file of commands?"
+                f"{self._title}:{self.number + 1}: a line of more than {MAX_LINE_BYTES} bytes: is this the right file?"
             )
         if whole or (data and b"\n" in data):
             self._lines.extend(whole.split(b"\n"))

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from orbit_fast.core.console import Snapshot
 from orbit_fast.core.pace import Pace
 from orbit_fast.proc.cells import Cell
 from orbit_fast.proc.cells import CellBoard
-from orbit_fast.proc.intake import Intake
 from orbit_fast.proc.report import Report
 
 SHOW_EVERY_S = 0.2
 TELL_EVERY_S = 1.0
+
+
+@dataclass(slots=True)
+class Amount:
+    """What there is to do, as far as it has been found.
+
+    Attributes:
+        files: objects.
+        size: their bytes.
+    """
+
+    files: int = 0
+    size: int = 0
 
 
 class Progress:
@@ -23,25 +37,25 @@ class Progress:
         self._shown_s = 0.0
         self._told_s = 0.0
 
-    def look(self, now_s: float, intake: Intake, *, is_found: bool) -> None:
+    def look(self, now_s: float, amount: Amount, *, is_found: bool) -> None:
         """Show and tell, where it is time to; `is_found` says that all sources have been searched."""
         if now_s - self._shown_s < SHOW_EVERY_S:
             return
         self._shown_s = now_s
-        snapshot = self._snapshot(now_s, intake, is_found=is_found)
+        snapshot = self._snapshot(now_s, amount, is_found=is_found)
         self._report.show(snapshot)
         if now_s - self._told_s >= TELL_EVERY_S:
             self._told_s = now_s
             self._report.progress(snapshot)
 
-    def _snapshot(self, now_s: float, intake: Intake, *, is_found: bool) -> Snapshot:
+    def _snapshot(self, now_s: float, amount: Amount, *, is_found: bool) -> Snapshot:
         tally, board = self._report.tally, self._board
         moved = board.total(Cell.BYTES_SENT) + board.total(Cell.BYTES_RECEIVED)
         return Snapshot(
-            bytes_done=min(max(moved, tally.size), intake.size),
-            bytes_total=intake.size if is_found else None,
-            files_done=tally.ended,
-            files_total=intake.files if is_found else None,
+            bytes_done=min(max(moved, tally.size), amount.size),
+            bytes_total=amount.size if is_found else None,
+            files_done=tally.ended + sum(tally.under_way.values()),
+            files_total=amount.files if is_found else None,
             files_failed=tally.failed,
             in_flight=board.total(Cell.IN_FLIGHT),
             retries=board.total(Cell.RETRIES),

@@ -1,11 +1,13 @@
 """What is asked of the workers: pages and keys for the finders, whether the service can be reached, and tasks.
 
 Questions are numbered here, dealt by the ledger, and answered by whichever worker had them. A task whose worker died is
-asked again, unless it had said something: nobody should read the same line twice, or a list that begins anew.
+asked again, unless it had said something: nobody should read the same line twice, or a list that begins anew. Pages of
+listings wait here while the service asks to slow down: one that is listed in many stretches at once would not.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Protocol
@@ -39,10 +41,14 @@ class Questions:
 
     Attributes:
         on_failure: called with a failure that ends the job.
+        allowed: how many requests the job may have in flight; 0: as many as the settings say.
     """
 
     def __init__(self, ledger: Ledger) -> None:
         self.on_failure: Callable[[Failure], None] = lambda _: None
+        self.allowed: Callable[[], int] = lambda: 0
+        self._pages: deque[ListPage] = deque()
+        self._fetching: set[int] = set()
         self._ledger = ledger
         self._asked: dict[int, Asker] = {}
         self._spoken: set[int] = set()
@@ -50,11 +56,25 @@ class Questions:
         self._count = 0
         self._probe = 0
 
-    def ask(self, asker: Asker, order: Ask) -> None:
-        """Have a page or a stat fetched, or a task done, for whoever asks."""
+    def ask(self, asker: Asker, order: Ask) -> int:
+        """Have a page or a stat fetched, or a task done, for whoever asks; the number that the answer will have."""
         self._count += 1
         self._asked[self._count] = asker
-        self._ledger.ask(replace(order, number=self._count))
+        numbered = replace(order, number=self._count)
+        if isinstance(numbered, ListPage):
+            self._pages.append(numbered)
+            self._fetch()
+        else:
+            self._ledger.ask(numbered)
+        return numbered.number
+
+    def _fetch(self) -> None:
+        """Have those pages fetched that may be: one at least, so that there is an answer after which to go on."""
+        allowed = self.allowed()
+        while self._pages and (not allowed or len(self._fetching) < allowed):
+            order = self._pages.popleft()
+            self._fetching.add(order.number)
+            self._ledger.ask(order)
 
     def probe(self, site: int) -> None:
         """See that the destination can be reached at all before many objects are sent there."""
@@ -88,7 +108,9 @@ class Questions:
 
     def _bring(self, number: int, event: Answer) -> None:
         self._spoken.discard(number)
+        self._fetching.discard(number)
         self._lost.pop(number, None)
+        self._fetch()
         failure = self._asked.pop(number).answer(event)
         if failure is not None:
             self.on_failure(failure)

@@ -16,7 +16,6 @@ from msgspec.structs import replace
 
 from orbit_fast.core.console import Console
 from orbit_fast.core.errors import S3Error
-from orbit_fast.core.ledger import Ledger
 from orbit_fast.core.messages import Answer
 from orbit_fast.core.messages import Ask
 from orbit_fast.core.messages import Failed
@@ -25,10 +24,14 @@ from orbit_fast.core.messages import RunTask
 from orbit_fast.core.messages import TaskEnded
 from orbit_fast.core.settings import JobSettings
 from orbit_fast.core.tasks import task_at
+from orbit_fast.core.work import Cat
 from orbit_fast.core.work import Copy
 from orbit_fast.core.work import Line
+from orbit_fast.core.work import Saying
+from orbit_fast.core.work import Sync
 from orbit_fast.core.work import Work
 from orbit_fast.io.clock import Clock
+from orbit_fast.proc.cat_lines import CatLines
 from orbit_fast.proc.finders import Finder
 from orbit_fast.proc.intake import Intake
 from orbit_fast.proc.job import Plan
@@ -36,12 +39,20 @@ from orbit_fast.proc.job import finders_of
 from orbit_fast.proc.job import limits_of
 from orbit_fast.proc.job import plan_copy
 from orbit_fast.proc.job import worker_count
+from orbit_fast.proc.line_ledger import LineLedger
 from orbit_fast.proc.lines import LineReader
-from orbit_fast.proc.progress import Amount
 from orbit_fast.proc.report import Report
 from orbit_fast.proc.sidekeeper import SideKeeper
 from orbit_fast.proc.sides import Side
+from orbit_fast.proc.stage import script_memory
 from orbit_fast.proc.supervisor import Supervisor
+from orbit_fast.proc.sync_line import SyncLine
+from orbit_fast.proc.sync_line import renumbered
+from orbit_fast.proc.sync_line import renumbered_destination
+from orbit_fast.proc.syncjob import lock_of
+from orbit_fast.proc.syncjob import plan_sync
+from orbit_fast.proc.turns import TurnWriter
+from orbit_fast.proc.wanted import cat_keys
 from orbit_fast.proc.writer import hold_standard_fds
 
 SLICE = 64
@@ -56,6 +67,7 @@ class ScriptFinder:
 
     Attributes:
         amount: what all lines have found.
+        variables: the environment, which says where locks are.
     """
 
     def __init__(
@@ -64,8 +76,9 @@ class ScriptFinder:
         understand: Callable[[int, str], Line | None],
         *,
         supervisor: Supervisor,
-        ledger: Ledger,
+        ledger: LineLedger,
         report: Report,
+        cats: CatLines,
     ) -> None:
         """`understand` makes a command of a line's number and text, or None of one that holds none."""
         self._reader = reader
@@ -77,21 +90,31 @@ class ScriptFinder:
         self._parking = Parking(supervisor.sides)
         self._tasks = 0
         self._is_dry = False
-        self.amount = Amount()
+        self._cats = cats
+        self.amount = cats.amount
+        self.variables: Mapping[str, str] = {}
 
     @property
     def is_done(self) -> bool:
-        """Every line has been read, and what it is about has been found."""
-        return self._reader.is_ended and not self._searching and not self._parking and not self._tasks
+        """Every line has been read, and what it is about has been found, and written where it is to be written."""
+        is_found = self._reader.is_ended and not self._searching and not self._parking
+        return is_found and not self._tasks and self._cats.is_done
 
     @property
     def is_waiting(self) -> bool:
-        """Nothing can be done before an answer or another line comes."""
+        """Nothing can be done before an answer or another line comes, or a reader takes something."""
+        if self._cats.is_full:
+            return self._cats.is_waiting
         if any(not finder.is_waiting for finder in self._searching):
             return False
-        if self._parking.can_go_on:
+        if self._parking.can_go_on or not self._cats.is_waiting:
             return False
-        return self._is_dry or self._reader.is_ended or len(self._searching) >= MOST_AT_ONCE
+        return self._is_dry or self._reader.is_ended or self._has_many
+
+    @property
+    def _has_many(self) -> bool:
+        """No more lines should be begun now."""
+        return max(len(self._searching), len(self._cats)) >= MOST_AT_ONCE
 
     def pull(self) -> None:
         """Go on with what is being searched, and read some more lines.
@@ -99,13 +122,17 @@ class ScriptFinder:
         Raises:
             S3Error: the script cannot be read.
         """
+        if not self._cats.is_waiting:
+            self._cats.pull()
+        if self._cats.is_full:
+            return
         for finder in list(self._searching):
             if self._ledger.has_room and not finder.is_waiting:
                 self._advance(finder)
         for line in self._parking.take():
             self._begin(line)
         for _ in range(SLICE):
-            if self._is_dry or not self._ledger.has_room or len(self._searching) >= MOST_AT_ONCE:
+            if self._is_dry or not self._ledger.has_room or self._has_many:
                 return
             taken = self._reader.take()
             if taken is None:
@@ -127,21 +154,46 @@ class ScriptFinder:
         """All that a line is about has been found."""
         if finder in self._searching:
             self._searching.remove(finder)
+            finder.close()
+
+    def stop(self) -> None:
+        """Nothing more is to be written."""
+        self._cats.stop()
+
+    def close(self) -> None:
+        """Give back what lines hold that have not ended."""
+        for finder in self._searching:
+            finder.close()
+        self._cats.close()
 
     # --- pieces ------------------------------------------------------------------------------------------------------
 
     def _begin(self, line: Line) -> None:
         """Have a line done."""
-        if line.failure is not None:
-            self._report.failed_line(line, line.failure)
-            return
-        try:
-            if isinstance(line.plan, Work):
+        if isinstance(line.plan, Cat):
+            self._cats.keep_place(line)
+        failure = line.failure
+        if failure is None:
+            try:
+                self._begin_plan(line)
+            except S3Error as error:
+                failure = Failure.of(error)
+        if failure is not None:
+            self._cats.drop(line)
+            self._report.failed_line(line, failure)
+
+    def _begin_plan(self, line: Line) -> None:
+        match line.plan:
+            case Work():
                 self._begin_work(line, line.plan)
-            elif line.plan is not None:
+            case Copy():
                 self._begin_copy(line, line.plan)
-        except S3Error as error:
-            self._report.failed_line(line, Failure.of(error))
+            case Cat():
+                self._begin_cat(line, line.plan)
+            case Sync():
+                self._begin_sync(line, line.plan)
+            case Saying():
+                self._report.forward(line.plan.text, b"")
 
     def _begin_work(self, line: Line, work: Work) -> None:
         sides = tuple(Side(bucket, client) for bucket, client in work.reached(line.settings))
@@ -166,13 +218,46 @@ class ScriptFinder:
             intake.watch_collisions()
         owners: dict[Finder, LineFinder] = {}
 
-        def ask(finder: Finder, order: Ask) -> None:
-            self._supervisor.questions.ask(owners[finder], replace(order, variant=variant))
+        def ask(finder: Finder, order: Ask) -> int:
+            return self._supervisor.questions.ask(owners[finder], replace(order, variant=variant))
 
-        for finder in finders_of(plan, line.settings, intake, ask):
+        for finder in finders_of(plan, line.settings, intake, ask, self._supervisor.selector):
             owners[finder] = LineFinder(finder, line, self, self._report)
             self._searching.append(owners[finder])
             self._advance(owners[finder])
+
+    def _begin_cat(self, line: Line, cat: Cat) -> None:
+        keys = cat_keys(cat.sources, line.settings)
+        sides = [Side(key.url.bucket, line.settings.source) for key in keys]
+        if self._parking.park(line, tuple(sides)):
+            return
+        numbers = [self._supervisor.sides.number_of(side) for side in sides]
+        self._cats.begin(line, list(zip(keys, numbers, strict=True)), self._supervisor.vary(line.settings))
+
+    def _begin_sync(self, line: Line, sync: Sync) -> None:
+        job = plan_sync(sync.source, sync.destination, line.settings)
+        if self._parking.park(line, job.sides):
+            return
+        lock = lock_of(job, line.settings, self.variables, self._report)
+        if not line.settings.output.dry_run:
+            lock.take()
+        job = renumbered(job, [self._supervisor.sides.number_of(side) for side in job.sides])
+        done = SyncLine(
+            line,
+            job,
+            supervisor=self._supervisor,
+            ledger=self._ledger,
+            report=self._report,
+            amount=self.amount,
+        )
+
+        def end() -> None:
+            done.close()
+            lock.release()
+
+        finder = LineFinder(done, line, self, self._report, on_end=end)
+        done.on_failure = finder.fail
+        self._searching.append(finder)
 
     def _advance(self, finder: LineFinder) -> None:
         finder.pull()
@@ -249,7 +334,17 @@ class Parking:
 class LineFinder:
     """A finder of one line: what would end a job ends the line."""
 
-    def __init__(self, finder: Finder, line: Line, script: ScriptFinder, report: Report) -> None:
+    def __init__(
+        self,
+        finder: Finder,
+        line: Line,
+        script: ScriptFinder,
+        report: Report,
+        *,
+        on_end: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_end` is called when it is done, has failed, or nobody waits for it any more."""
+        self.close = on_end
         self._finder = finder
         self._line = line
         self._script = script
@@ -281,6 +376,11 @@ class LineFinder:
         if self.is_done:
             self._script.search_ended(self)
 
+    def fail(self, failure: Failure) -> None:
+        """The line cannot be done, and nothing more of it is begun."""
+        self._fail(failure)
+        self._script.search_ended(self)
+
     def _fail(self, failure: Failure) -> None:
         self._is_over = True
         self._report.failed_line(self._line, failure)
@@ -304,12 +404,7 @@ class LineTask:
 
 def _renumbered(plan: Plan, numbers: list[int]) -> Plan:
     """The plan with the job's numbers of its sides."""
-    destination = plan.destination
-    if destination.url is not None:
-        relay = destination.relay
-        if relay is not None:
-            relay = dataclasses.replace(relay, same=frozenset(numbers[site] for site in relay.same))
-        destination = dataclasses.replace(destination, site=numbers[destination.site], relay=relay)
+    destination = renumbered_destination(plan.destination, numbers)
     sites = tuple(numbers[site] for site in plan.source_sites)
     return dataclasses.replace(plan, destination=destination, source_sites=sites)
 
@@ -323,11 +418,19 @@ def run_script(
 ) -> int:
     """Do the commands that `fd` gives, report on stdout and stderr, and find the exit code."""
     hold_standard_fds()
-    report = Report(settings, console, Clock().monotonic_s, command="run")
+    turns = TurnWriter(1)
+    report = Report(settings, console, Clock().monotonic_s, command="run", out=turns)
     report.tally.is_script = True
     processes = worker_count(settings)
-    ledger = Ledger(limits_of(settings, processes))
-    supervisor = Supervisor(settings, environment, report, ledger, sides=(), processes=processes)
-    script = ScriptFinder(LineReader(fd), understand, supervisor=supervisor, ledger=ledger, report=report)
+    ledger = LineLedger(limits_of(settings, processes))
+    stage, range_size = script_memory(settings)
+    supervisor = Supervisor(settings, environment, report, ledger, sides=(), processes=processes, stage=stage)
+    cats = CatLines(supervisor, report, turns, range_size=range_size)
+    script = ScriptFinder(LineReader(fd), understand, supervisor=supervisor, ledger=ledger, report=report, cats=cats)
+    script.variables = environment
+    supervisor.on_end_early = script.stop
     supervisor.set_sources([script], script.amount)
-    return supervisor.run()
+    try:
+        return supervisor.run()
+    finally:
+        script.close()

@@ -1,23 +1,23 @@
-"""The supervisor: finds, deals, watches and reports. One process, one thread, one selector, no payload byte.
+"""The supervisor: finds, deals, watches and reports. One process, one thread, one selector.
 
-It has no event loop and no thread of its own, so it may fork at any time: the first worker at once, more as the work
-grows, another one where one died. It never waits for the network or for a reader of its output; the only things that
-make it stop are an empty ledger, a failure that ends the job, and a signal.
+No payload byte passes here, but for those of stdin and stdout (`pipejob`, `catjob`). It has no event loop and no thread
+of its own, so it may fork at any time: the first worker at once, more as the work grows, another one where one died. It
+never waits for the network or for a reader of its output; the only things that make it stop are an empty ledger, a
+failure that ends the job, and a signal.
 
 How a job ends early, by a signal or by a failure that every other object would share: nothing new is dealt, shared
-transfers are called back and abandoned, whole items that run may finish. After `GRACE_S` seconds, or at a second
-signal, what still runs is called back too; after a last second, workers are killed.
+transfers are called back and kept for a later job (or abandoned), whole items that run may finish. After `GRACE_S`
+seconds, or at a second signal, what still runs is called back too; after a last second, workers are killed.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import selectors
 import signal
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -29,22 +29,23 @@ from orbit_fast.core.errors import WorkerLost
 from orbit_fast.core.events import pair_of
 from orbit_fast.core.ledger import Ledger
 from orbit_fast.core.messages import Abandoned
+from orbit_fast.core.messages import Answer
 from orbit_fast.core.messages import Begun
 from orbit_fast.core.messages import Direction
 from orbit_fast.core.messages import DropItems
 from orbit_fast.core.messages import Event
 from orbit_fast.core.messages import Failed
 from orbit_fast.core.messages import Failure
-from orbit_fast.core.messages import Found
 from orbit_fast.core.messages import Item
-from orbit_fast.core.messages import NeedCredentials
-from orbit_fast.core.messages import Page
 from orbit_fast.core.messages import PartMoved
 from orbit_fast.core.messages import Ready
-from orbit_fast.core.messages import RegionFound
 from orbit_fast.core.messages import Report as ItemsEnded
-from orbit_fast.core.messages import Setup
+from orbit_fast.core.messages import Said
 from orbit_fast.core.messages import Status
+from orbit_fast.core.messages import TaskEnded
+from orbit_fast.core.notes import NeedCredentials
+from orbit_fast.core.notes import Noted
+from orbit_fast.core.notes import RegionFound
 from orbit_fast.core.settings import JobSettings
 from orbit_fast.io.clock import Clock
 from orbit_fast.io.files import Landings
@@ -53,11 +54,13 @@ from orbit_fast.proc.crew import MAX_DEATHS
 from orbit_fast.proc.crew import Crew
 from orbit_fast.proc.finders import Finder
 from orbit_fast.proc.governor import Governor
-from orbit_fast.proc.intake import Intake
+from orbit_fast.proc.introductions import Introductions
+from orbit_fast.proc.progress import Amount
 from orbit_fast.proc.progress import Progress
 from orbit_fast.proc.questions import Questions
 from orbit_fast.proc.report import Level
 from orbit_fast.proc.report import Report
+from orbit_fast.proc.search import Last
 from orbit_fast.proc.search import Search
 from orbit_fast.proc.sidekeeper import SideKeeper
 from orbit_fast.proc.sides import Side
@@ -65,9 +68,7 @@ from orbit_fast.proc.sides import described
 from orbit_fast.proc.signals import SignalWatch
 from orbit_fast.proc.slots import SlotArena
 from orbit_fast.proc.spawn import WorkerProcess
-
-if TYPE_CHECKING:
-    from orbit_fast.proc.audit import Audit
+from orbit_fast.proc.writer import watch_writers
 
 GRACE_S = 5.0
 """How long running objects may go on after the job was told to end."""
@@ -75,18 +76,23 @@ GRACE_S = 5.0
 LAST_S = 1.0
 """How long what was called back may take to clean up."""
 
-TICK_S = 0.2
-"""How often progress is looked at, and limits."""
+_DENIED = "access was denied to every object so far: the job is stopped"
 
 
 class Supervisor:
     """One job, from its first look at the sources to the summary.
 
     Attributes:
+        run_id: 16 hexadecimal digits, the job's own: its temporary files are called after it.
+        stage: the memory that the job's own streams pass through.
+        on_end_early: called when the job is told to end before it is done.
+        on_rows: called with lines for the manifest of what arrived; may raise S3Error, which ends the job.
         questions: what the finders ask.
+        sides: the S3 sides; finders of work that is still being read may add to them.
+        selector: what the loop waits for; a callable beside a file is called when that is ready.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a job is made of
         self,
         settings: JobSettings,
         environment: Mapping[str, str],
@@ -95,39 +101,53 @@ class Supervisor:
         *,
         sides: Sequence[Side],
         processes: int,
+        stage: int = 0,
     ) -> None:
         self._settings = settings
         self._report = report
         self._ledger = ledger
         self._processes = processes
-        self._run = os.urandom(8).hex()
-        self._harmless = _harmless(environment)
+        self.run_id = os.urandom(8).hex()
         self._clock = Clock()
-        self._selector = selectors.DefaultSelector()
-        self._arena = SlotArena.create(max_memory=settings.transfer.max_memory, workers=processes)
-        self._crew = Crew(self._selector, self._arena, size=processes)
+        self.selector = selectors.DefaultSelector()
+        self._arena = SlotArena.create(max_memory=settings.transfer.max_memory, workers=processes, stage=stage)
+        self.stage = self._arena.stage
+        self.on_end_early: Callable[[], None] = lambda: None
+        self.on_rows: Callable[[bytes], None] = lambda _: None
+        self._crew = Crew(self.selector, self._arena, size=processes)
         self._progress = Progress(report, self._arena.board)
-        self._governor = Governor(self._crew, self._arena.board, report, ceiling=settings.transfer.workers)
+        self._governor = Governor(
+            self._crew,
+            self._arena.board,
+            report,
+            ceiling=settings.transfer.workers,
+            max_bandwidth=settings.transfer.max_bandwidth,
+        )
         self.questions = Questions(ledger)
         self.questions.on_failure = self._stop_job
+        self.questions.allowed = lambda: self._governor.allowed
         self._signals = SignalWatch()
-        self._sides = SideKeeper(tuple(sides), settings, environment, self._selector, self._clock)
-        self._sides.on_change = self._sides_changed
-        self._sides.on_failure = self._stop_job
+        self.sides = SideKeeper(tuple(sides), environment, self.selector, self._clock)
+        self.sides.on_change = self._sides_changed
+        self.sides.on_failure = self._stop_job
+        self._introductions = Introductions(
+            self._crew,
+            ledger,
+            self.sides,
+            settings=settings,
+            processes=processes,
+            run=self.run_id,
+            environment=environment,
+        )
         self._search = Search(ledger, report)
-        self._intake: Intake | None = None
-        self._ready: set[int] = set()
-        self._introduced: set[int] = set()
+        self._amount = Amount()
         self._deadline_s: float | None = None
-        self._is_recalled = False
-        self._is_over = False
+        self._is_recalled = self._is_over = False
 
-    # --- what the job gives it ---------------------------------------------------------------------------------------
-
-    def set_sources(self, finders: Sequence[Finder], intake: Intake, audit: Audit | None = None) -> None:
-        """Where objects come from, and who looks at the end whether they have arrived."""
-        self._search.begin(finders, audit)
-        self._intake = intake
+    def set_sources(self, finders: Sequence[Finder], amount: Amount, last: Last | None = None) -> None:
+        """Where objects come from, and whose turn comes when they have ended."""
+        self._search.begin(finders, last)
+        self._amount = amount
 
     # --- the loop ----------------------------------------------------------------------------------------------------
 
@@ -135,9 +155,9 @@ class Supervisor:
         """Do the job; the exit code."""
         retries = 0
         try:
-            self._selector.register(self._signals, selectors.EVENT_READ, self._take_signals)
+            self.selector.register(self._signals, selectors.EVENT_READ, self._take_signals)
             self._crew.start_up_to(1)  # it starts up while the sides are found
-            self._sides.start()
+            self.sides.start()
             while not self._is_over:
                 self._turn()
         except S3Error as error:
@@ -152,7 +172,7 @@ class Supervisor:
 
     def _turn(self) -> None:
         has_more = self._find()
-        if self._sides.is_found:
+        if self.sides.is_found:
             for index, order in self._ledger.deal():
                 self._crew.send(index, order)
             self._take_ended()
@@ -162,8 +182,8 @@ class Supervisor:
             self._is_over = True
             return
         self._crew.listen(wanted=not self._report.is_congested)
-        self._watch_writers()
-        for key, _ in self._selector.select(0 if has_more else TICK_S):
+        watch_writers(self.selector, self._report.writers)
+        for key, _ in self.selector.select(0 if has_more else self._governor.every_s):
             self._dispatch(key)
         self._report.pump()
         self._tick()
@@ -180,30 +200,17 @@ class Supervisor:
     def _has_ended(self) -> bool:
         if self._deadline_s is not None and not len(self._crew):
             return True  # nobody is left who could end anything, and nobody will be started
-        if not self._ledger.is_idle or not self._search.is_over:
-            return False
-        return not self._search.wants_audit()
+        return self._ledger.is_idle and self._search.is_over and not self._search.has_last()
 
     def _find(self) -> bool:
         """Let the finders find; whether they can go on at once."""
-        if not self._sides.is_found or self._search.is_over:
+        if not self.sides.is_found or self._search.is_over:
             return False
         try:
             return self._search.step()
         except S3Error as error:
             self._stop_job(Failure.of(error))
             return False
-
-    def _watch_writers(self) -> None:
-        """Wake up when a reader of ours has taken something; a file always takes a write, and needs no watching."""
-        for writer in self._report.writers:
-            is_watched = writer.fileno() in self._selector.get_map()
-            wants = writer.is_pollable and writer.wants_write
-            if wants and not is_watched:
-                with contextlib.suppress(PermissionError):  # epoll takes no file; then the tick looks after it
-                    self._selector.register(writer.fileno(), selectors.EVENT_WRITE, writer.pump)
-            elif is_watched and not wants:
-                self._selector.unregister(writer.fileno())
 
     # --- workers -----------------------------------------------------------------------------------------------------
 
@@ -221,70 +228,68 @@ class Supervisor:
                 self._ledger.part_moved(index, event)
             case Begun():
                 self._ledger.begun(index, event)
-            case Page(number=number) | Found(number=number):
-                self.questions.answered(index, number, event)
             case Failed():
                 self._failed(index, event)
-            case Abandoned(item=number):
-                self._ledger.abandoned(index, number)
+            case Abandoned(item=number, failure=failure):
+                self._ledger.abandoned(index, number, failure)
             case Ready():
-                self._ready.add(index)
-                self._introduce(index)
+                self._introductions.ready(index)
             case NeedCredentials():
                 self._refresh_credentials()
+            case Noted():
+                self._report.log_once(Level(event.level), event.text)
             case RegionFound(site=site):
-                self._sides.move(site, index)
+                self.sides.move(site, index)
+            case _:
+                self._take_answer(index, event)
+
+    def _take_answer(self, index: int, event: Answer | Said) -> None:
+        if isinstance(event, Said):
+            self._report.tally.under_way[event.number] = event.done
+            if event.lines or event.errors:
+                self.questions.said(event.number)
+                self._report.forward(event.lines, event.errors)
+            return
+        if isinstance(event, TaskEnded):
+            self._report.tally.under_way.pop(event.number, None)
+            self._report.tally.add_task(event.tallied)
+        self.questions.answered(index, event.number, event)
 
     def _refresh_credentials(self) -> None:
         try:
-            self._sides.refresh()
+            self.sides.refresh()
         except S3Error as error:
             self._stop_job(Failure.of(error))
 
-    def _introduce(self, index: int) -> None:
-        """Tell a worker the job, as soon as both are there."""
-        if self._sides.is_found:
-            self._crew.send(index, self._setup())
-            self._ledger.worker_ready(index)
-            self._introduced.add(index)
+    def vary(self, settings: JobSettings) -> int:
+        """The number by which items and tasks that are done with these settings name them."""
+        return self._introductions.vary(settings)
 
     def _sides_changed(self, told_by: int) -> None:
-        for line in described(self._sides.found):
+        for line in described(self.sides.found):
             self._report.log(Level.DEBUG, line)
-        for index in self._ready - {told_by}:
-            if index in self._introduced:
-                self._crew.send(index, self._setup())
-            else:
-                self._introduce(index)
+        self._introductions.sides_changed(told_by)
 
     def _stop_job(self, failure: Failure) -> None:
         self._report.stopped(failure)
         self._end_early()
 
-    def _setup(self) -> Setup:
-        share = -(-self._settings.transfer.workers // self._processes)
-        return Setup(
-            settings=self._settings,
-            sites=self._sides.found.sites,
-            identities=self._sides.found.identities,
-            concurrency=share,
-            environment=self._harmless,
-            run=self._run,
-        )
-
     def _items_ended(self, index: int, event: ItemsEnded) -> None:
         self._report.forward(event.lines, event.errors)
+        if event.rows:
+            try:
+                self.on_rows(event.rows)
+            except S3Error as error:
+                self._stop_job(Failure.of(error))
         for outcome in event.outcomes:
             item = self._ledger.item_ended(index, outcome)
             if item is None:
                 continue
             self._report.ended(outcome)
             self._search.note(item, outcome)
-            if outcome.failure is not None and outcome.failure.scope == Scope.JOB:
-                self._report.stopped_by_item(outcome.failure)
-                self._end_early()
+            self._consider(outcome.failure)
         if self._report.tally.is_denied and self._deadline_s is None:
-            self._stop_denied()
+            self._stop_job(Failure.of(Authentication(_DENIED, code="E_DENIED")))
 
     def _take_ended(self) -> None:
         """Objects that ended in the ledger: nobody has said anything about them yet."""
@@ -292,26 +297,26 @@ class Supervisor:
             failure = outcome.failure
             if outcome.status is not Status.FAILED or failure is None:
                 continue
-            self._report.failed(pair_of(item, [side.bucket for side in self._sides.sides]), failure)
-            if failure.scope == Scope.JOB:
-                self._report.stopped_by_item(failure)
-                self._end_early()
+            pair = pair_of(item, [side.bucket for side in self.sides.sides])
+            self._report.failed(pair, failure, line=item.line)
+            self._consider(failure)
 
-    def _stop_denied(self) -> None:
-        message = "access was denied to every object so far: the job is stopped"
-        self._stop_job(Failure.of(Authentication(message, code="E_DENIED")))
+    def _consider(self, failure: Failure | None) -> None:
+        """End a job of which every other object would fail like this one. Lines of a script are jobs of their own."""
+        if failure is not None and failure.scope == Scope.JOB and not self._report.tally.is_script:
+            self._report.stopped_by_item(failure)
+            self._end_early()
 
     def _failed(self, index: int, event: Failed) -> None:
-        if event.kind in {"page", "stat"}:
+        if event.kind in {"page", "stat", "open", "fetch"}:
             self.questions.answered(index, event.number, event)
         else:
             self._ledger.failed(index, event)
 
     def _lose(self, worker: WorkerProcess) -> None:
         status = self._crew.bury(worker)
-        self._ready.discard(worker.index)
-        self._introduced.discard(worker.index)
-        self._ledger.worker_lost(worker.index)
+        self._introductions.lost(worker.index)
+        self.questions.lost(self._ledger.worker_lost(worker.index))
         if self._is_over:
             return
         self._crew.deaths += 1
@@ -338,6 +343,7 @@ class Supervisor:
         if self._deadline_s is not None:
             return
         self._deadline_s = self._clock.monotonic_s() + GRACE_S
+        self.on_end_early()
         self._search.stop()
         self._ledger.stop()
         self._crew.send_all(DropItems())
@@ -353,24 +359,25 @@ class Supervisor:
 
     def _tick(self) -> None:
         now_s = self._clock.monotonic_s()
+        if self._report.has_had_enough:
+            self._end_early()
         if self._deadline_s is not None and now_s >= self._deadline_s:
             self._recall()
-        self._sides.tick()
+        self.sides.tick()
         self._governor.look(now_s)
-        assert self._intake is not None, "sources are set before the job runs"
-        self._progress.look(now_s, self._intake, is_found=self._search.is_over)
+        self._progress.look(now_s, self._amount, is_found=self._search.is_over)
 
     def _close(self) -> int:
         """End the workers and give everything back; the retries that were counted."""
         self._is_over = True
-        self._sides.close()
+        self.sides.close()
         self._crew.listen(wanted=False)
         self._crew.stop(patience_s=LAST_S)
         self._search.close()
-        _sweep(self._ledger.leftovers(), self._run)
+        _sweep(self._ledger.leftovers(), self.run_id)
         retries = self._arena.board.total(Cell.RETRIES)
         self._arena.close()
-        self._selector.close()
+        self.selector.close()
         return retries
 
 
@@ -381,12 +388,3 @@ def _sweep(items: Sequence[Item], run: str) -> None:
         if item.direction is Direction.DOWNLOAD:
             landings.sweep(item.number, item.path, root=item.root)
     landings.close()
-
-
-def _harmless(environment: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """What endpoint rules depend on: AWS's variables without those that hold secrets, and where the home is."""
-    return tuple(
-        (name, value)
-        for name, value in environment.items()
-        if name == "HOME" or (name.startswith("AWS_") and "SECRET" not in name and "TOKEN" not in name)
-    )

@@ -28,6 +28,7 @@ class TaskDesk:
         send: takes events.
         is_congested: whether the pipe to the supervisor has enough to carry.
         presign: makes URLs (`Client.presign`).
+        allowed: how many requests may be in flight, or 0; see `TaskSurroundings`.
     """
 
     def __init__(
@@ -36,7 +37,9 @@ class TaskDesk:
         send: Callable[[Event], None],
         is_congested: Callable[[], bool],
         presign: Presigner,
+        allowed: Callable[[], int] = lambda: 0,
     ) -> None:
+        self._allowed = allowed
         self._presign = presign
         self._run = run
         self._send = send
@@ -47,7 +50,13 @@ class TaskDesk:
         """The flow of a task, and who is to be told its end."""
         voice = _Voice(self, order.number)
         given = TaskSurroundings(
-            around=around, run=self._run, output=voice, presign=self._presign, line=order.line, tallied=voice.tallied
+            around=around,
+            run=self._run,
+            output=voice,
+            presign=self._presign,
+            allowed=self._allowed,
+            line=order.line,
+            tallied=voice.tallied,
         )
 
         def end(result: S3Error | None) -> None:

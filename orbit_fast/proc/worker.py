@@ -12,20 +12,26 @@ import dataclasses
 import gc
 import os
 import random
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
+from orbit_fast.core.bandwidth import step_of
 from orbit_fast.core.messages import Event
-from orbit_fast.core.messages import NeedCredentials
 from orbit_fast.core.messages import Ready
-from orbit_fast.core.messages import RegionFound
 from orbit_fast.core.messages import Setup
 from orbit_fast.core.messages import Stop
+from orbit_fast.core.messages import Vary
 from orbit_fast.core.messages import decode_order
 from orbit_fast.core.messages import encode
 from orbit_fast.core.model import Site
+from orbit_fast.core.notes import INFO
+from orbit_fast.core.notes import NeedCredentials
+from orbit_fast.core.notes import Noted
+from orbit_fast.core.notes import RegionFound
 from orbit_fast.core.settings import ClientSettings
+from orbit_fast.core.settings import JobSettings
 from orbit_fast.io import endpoints
 from orbit_fast.io.client import Client
 from orbit_fast.io.client import Hooks
@@ -33,8 +39,10 @@ from orbit_fast.io.clock import Clock
 from orbit_fast.io.exchange import Counters
 from orbit_fast.io.files import Landings
 from orbit_fast.io.files import read_umask
+from orbit_fast.io.ladder import Ladder
 from orbit_fast.io.lane import Lane
 from orbit_fast.io.loop import new_loop
+from orbit_fast.io.pool import Pool
 from orbit_fast.io.run import FLOW_MISTAKE
 from orbit_fast.io.tls import Trust
 from orbit_fast.io.transfer import Surroundings
@@ -46,6 +54,7 @@ from orbit_fast.proc.desk import Reporter
 from orbit_fast.proc.slots import SlotArena
 from orbit_fast.proc.slots import SlotPool
 from orbit_fast.proc.spawn import WorkerSpec
+from orbit_fast.proc.taskdesk import TaskDesk
 
 COUNT_EVERY_S = 0.1
 """How often the counters are copied to where the supervisor reads them."""
@@ -69,8 +78,8 @@ def run_worker(spec: WorkerSpec) -> int:
 
 
 def client_settings(setup: Setup, site: Site) -> ClientSettings:
-    """How this site is reached: identity 0 signs for sources, 1 for the destination."""
-    return setup.settings.dest if site.identity else setup.settings.source
+    """How this site is reached."""
+    return setup.clients[site.identity]
 
 
 def trust_of(setup: Setup, site: Site) -> Trust:
@@ -149,6 +158,8 @@ class Worker:
             self._set_up(order)
         elif isinstance(order, Stop):
             self._stop(order)
+        elif isinstance(order, Vary):
+            self._vary(order)
         elif self._desk is not None:
             self._desk.take(order)
 
@@ -176,6 +187,7 @@ class Worker:
                 client_settings(setup, site),
                 dict(setup.environment),
             ),
+            new_pool=self._new_pool(setup.settings),
         )
         client = Client(
             self._loop,
@@ -191,14 +203,52 @@ class Worker:
             receive=memoryview(bytearray(self._arena.slot_size)) if self._receive is None else self._receive.view,
             lease=self._pool.lease,
             monotonic_s=clock.monotonic_s,
+            stage=self._arena.stage,
             landings=Landings(umask=read_umask(), run=setup.run),
+            ladder=Ladder(self._step_down),
         )
         desk = Desk(around, client.run, self._reporter, index=self._spec.index)
-        desk.lane = Lane(around, client, desk)
+        desk.ways[0].lane = Lane(around, client, desk)
+        desk.allowed = lambda: self._row.get(Cell.ALLOWED)
+        is_congested = lambda: self._channel.is_congested  # noqa: E731 - asked again and again
+        desk.tasks = TaskDesk(client.run, self._send, is_congested, client.presign, desk.allowed)
         desk.send = self._send
         desk.on_idle = self._on_idle
-        desk.allowed = lambda: self._row.get(Cell.ALLOWED)
         return client, desk
+
+    def _new_pool(self, settings: JobSettings) -> Callable[..., Pool]:
+        """What makes connections: such as keep the limit on bytes per second, where there is one."""
+        if not settings.transfer.max_bandwidth:
+            return Pool
+        from orbit_fast.io.bandwidth import Bandwidth  # noqa: PLC0415 - for who sets a limit
+        from orbit_fast.io.bandwidth import Share  # noqa: PLC0415 - likewise
+
+        row = self._row
+        # A worker that replaces a dead one goes on with its row, and with nothing in its own counters.
+        before = row.get(Cell.BYTES_SENT) + row.get(Cell.BYTES_RECEIVED)
+
+        def tell(held_back: int) -> None:
+            row.set(Cell.HELD_BACK, held_back)
+            self._copy_counters()
+
+        share = Share(
+            granted=lambda: row.get(Cell.BYTES_GRANTED) - before,
+            tell=tell,
+            step=step_of(settings.transfer.max_bandwidth),
+        )
+        return Bandwidth(self._loop, self._counters, share).new_pool
+
+    def _vary(self, vary: Vary) -> None:
+        """Some of the job's work is done with other settings; everything else is the same."""
+        if self._client is None or self._desk is None:
+            return
+        around = dataclasses.replace(self._desk.ways[0].around, settings=vary.settings, _headers={})
+        way = self._desk.vary(vary.number, around)
+        way.lane = Lane(around, self._client, self._desk)
+
+    def _step_down(self, site: int, text: str) -> None:
+        endpoint = self._sites[site].endpoint
+        self._send(Noted(INFO, f"{endpoint.scheme}://{endpoint.host_header} {text}"))
 
     def _found_region(self, site: Site) -> None:
         self._sites[site.number] = site
@@ -252,6 +302,8 @@ class Worker:
             self._loop.add_writer(self._channel.write_fd, self._flush)
         else:
             self._loop.remove_writer(self._channel.write_fd)
+            if self._desk is not None and self._desk.tasks is not None:
+                self._desk.tasks.drained()
 
     def _count(self) -> None:
         self._copy_counters()

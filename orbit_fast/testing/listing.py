@@ -25,8 +25,6 @@ from orbit_fast.testing.xmlout import escape
 from orbit_fast.testing.xmlout import iso_time
 from orbit_fast.testing.xmlout import url_encode
 
-MAX_KEYS = 1000
-"""Entries of a page at most ("ListObjectsV2", S3 API reference)."""
 OWNER = "<Owner><ID>0000000000000000000000000000000000000000000000000000000000000000</ID></Owner>"
 
 
@@ -183,7 +181,7 @@ def list_objects_v2(call: Call) -> HttpResponse:
     """ListObjectsV2."""
     bucket, query, encode = call.bucket, call.query, encoder(call)
     prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
-    limit = call.number("max-keys", MAX_KEYS, MAX_KEYS)
+    limit = call.number("max-keys", call.settings.max_page_keys, call.settings.max_page_keys)
     token = query.get("continuation-token")
     after = query.get("start-after", "")
     start = after + "\0" if after else ""
@@ -218,7 +216,7 @@ def list_objects(call: Call) -> HttpResponse:
     """ListObjects, the first version."""
     bucket, query, encode = call.bucket, call.query, encoder(call)
     prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
-    limit = call.number("max-keys", MAX_KEYS, MAX_KEYS)
+    limit = call.number("max-keys", call.settings.max_page_keys, call.settings.max_page_keys)
     marker = query.get("marker", "")
     page = collect(bucket, prefix, delimiter, after_marker(marker, prefix, delimiter), limit)
     parts = [_head(call, encode, limit, is_truncated=page.is_truncated), f"<Marker>{encode(marker)}</Marker>"]
@@ -259,7 +257,7 @@ def list_object_versions(call: Call) -> HttpResponse:
     """ListObjectVersions: every version and delete marker, newest first within a key."""
     bucket, query, encode = call.bucket, call.query, encoder(call)
     prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
-    limit = call.number("max-keys", MAX_KEYS, MAX_KEYS)
+    limit = call.number("max-keys", call.settings.max_page_keys, call.settings.max_page_keys)
     key_marker, version_marker = query.get("key-marker", ""), query.get("version-id-marker", "")
     if version_marker and not key_marker:
         raise Refusal("InvalidArgument", "A version-id marker cannot be specified without a key marker.")

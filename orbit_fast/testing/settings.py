@@ -38,6 +38,7 @@ class ServerSettings:
         sse_c_needs_tls: refuse customer-provided encryption keys over plain HTTP, as S3 does.
         min_part_size: bytes that every part but the last must have at least.
         max_copy_size: bytes that one CopyObject may copy at most.
+        max_page_keys: entries that a page of a listing has at most ("ListObjectsV2", S3 API reference).
         spill_size: bodies above this many bytes live in a file.
         restore_s: seconds that a restore of an archived object takes; infinite ones end when a test says so.
         idle_timeout_s: a connection without a request is closed after this long.
@@ -51,6 +52,7 @@ class ServerSettings:
     sse_c_needs_tls: bool = True
     min_part_size: int = 5 * MIB
     max_copy_size: int = 5 * 1024 * MIB
+    max_page_keys: int = 1000
     spill_size: int = MIB
     restore_s: float = 0.0
     idle_timeout_s: float = 60.0

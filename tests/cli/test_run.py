@@ -20,7 +20,6 @@ from tests.kit.option_examples import NEEDED
 from tests.kit.option_examples import NOW_NS
 from tests.kit.option_examples import example_of
 
-
 MOVES = ("cp", "sync")
 
 
@@ -202,7 +201,11 @@ USAGE_ERRORS = [
     ((), "orbit", "no command; orbit --help lists them"),
     (("--source", "a"), "cp", "--source and --dest belong together"),
     (("--dest", "a"), "cp", "--source and --dest belong together"),
-    (("--source", "a", "--dest", "b", "--mode", "mirrow"), "sync", "--mode: 'mirrow' is not one of copy, update, sync, mirror"),
+    (
+        ("--source", "a", "--dest", "b", "--mode", "mirrow"),
+        "sync",
+        "--mode: 'mirrow' is not one of copy, update, sync, mirror",
+    ),
     (("--source", "a", "cp", "b"), "orbit", "--source and --dest go without a command, not with cp"),
     (("--part-size", "6", "version"), "version", "--part-size is not an option of version"),
     (("--source", "a", "--dest", "b", "--show-fullpath"), "cp", "--show-fullpath is not an option of cp"),

@@ -29,12 +29,19 @@ def run_suite(**variables):
         "-q",
         "-p",
         "no:cacheprovider",
+        "-p",
+        "pytest_timeout",
         "-k",
         "real",
         str(HERE / "test_round_trip.py"),
     ]
     result = subprocess.run(
-        command, cwd=HERE.parents[1], env={**environment, **variables}, capture_output=True, text=True, check=False
+        command,
+        cwd=HERE.parents[1],
+        env={**environment, **variables, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return result.returncode, result.stdout + result.stderr
 

@@ -334,6 +334,17 @@ def test_list_parts_equals_botocore(oracle):
     assert found.parts[1].checksum is None
 
 
+def test_list_parts_as_other_services_answer():
+    """Moto has another root; rclone says nothing of a next page where there is none."""
+    assert decode.list_parts(ok(PARTS.replace(b"ListPartsResult", b"ListPartsResponse"))) == decode.list_parts(
+        ok(PARTS)
+    )
+    bare = PARTS.replace(b"<NextPartNumberMarker>2</NextPartNumberMarker>", b"")
+    bare = bare.replace(b"<IsTruncated>true</IsTruncated>", b"")
+    page = decode.list_parts(ok(bare))
+    assert (page.parts, page.next_marker) == (decode.list_parts(ok(PARTS)).parts, 0)
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [

@@ -164,13 +164,16 @@ def test_get_object_tagging_equals_botocore(oracle, key, version):
 @given(
     pairs=st.lists(st.tuples(xml_keys, st.sampled_from(["", "v1", "3/L4kqtJl<&"])), min_size=1, max_size=5),
     quiet=st.booleans(),
+    etag=st.sampled_from(["", "abc-2", "<&>"]),
 )
-def test_delete_objects_equals_botocore(oracle, pairs, quiet):
-    """DeleteObjects' body is botocore's, byte for byte, and so is its checksum."""
-    objects = [{"Key": key, **given_only(VersionId=version)} for key, version in pairs]
+def test_delete_objects_equals_botocore(oracle, pairs, quiet, etag):
+    """DeleteObjects' body is botocore's, byte for byte, and so is its checksum; a version needs no ETag."""
+    condition = given_only(ETag=f'"{etag}"' if etag else "")
+    objects = [{"Key": key, **(given_only(VersionId=version) or condition)} for key, version in pairs]
     delete = {"Objects": objects, **({"Quiet": True} if quiet else {})}
     expected = oracle.request("DeleteObjects", Delete=delete)
-    assert comparable(encode.delete_objects(pairs, quiet=quiet)) == expected
+    etags = {key: etag for key, _ in pairs if etag}
+    assert comparable(encode.delete_objects(pairs, quiet=quiet, etags=etags)) == expected
 
 
 def test_delete_objects_with_md5():

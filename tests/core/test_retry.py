@@ -50,6 +50,7 @@ def _tries(failure: errors.S3Error, limits: RetryLimits = LIMITS, **tried: bool)
         (errors.NoSuchHost("NXDOMAIN"), 3),
         (errors.BadDigest("damaged on the way"), 2),
         (errors.Service("400", code="InvalidDigest", status=400), 2),
+        (errors.BadReply("as ever", code="E_LIST_START"), 2),
         (errors.Service("400", code="XAmzContentSHA256Mismatch", status=400), 2),
         (errors.ChecksumMismatch("k", "a", "b"), 2),
         (errors.SizeMismatch("short"), 2),

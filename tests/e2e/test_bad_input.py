@@ -263,7 +263,7 @@ def test_the_only_object(row, orbit, server, fill, tmp_path):
 @pytest.mark.slow
 def test_unknown_command(orbit):
     """Exit 2, one line, and the JSON form under the name of the program."""
-    orbit("copy", "a", "s3://bkt/").expect(2, err=b'ERROR "orbit": E_USAGE: no such command: copy\n')
+    orbit("copy", "a", "s3://bkt/").expect(2, err=b'ERROR "orbit": E_USAGE: no such command: copy (did you mean cp?)\n')
     report = orbit("--json", "copy", "a", "s3://bkt/").expect(2)
     assert [(event["operation"], event["code"]) for event in report.failures] == [("orbit", "E_USAGE")]
     assert report.summary["command"] == "orbit"
@@ -289,3 +289,20 @@ def test_unwritable_destination(arguments, orbit, server, fill, tmp_path):
     assert [(event["code"], event["error"]) for event in report.failures] == [("E_IO", reason)]
     assert list(closed.iterdir()) == []
     assert server.store.counts["GetObject"] == 0
+
+
+@pytest.mark.slow
+def test_one_of_many_that_is_missing_fails_alone(orbit, server, tmp_path):
+    """The others are copied and the exit code is 1; where nothing is there at all it is 2."""
+    server.store.put("bkt", "there", b"1")
+    (tmp_path / "here").write_bytes(b"2")
+    result = orbit("cp", "--json", "s3://bkt/there", "s3://bkt/none", "s3://bkt/no*", tmp_path / "out").expect(1)
+    assert sorted((event["source"], event["code"]) for event in result.failures) == [
+        ("s3://bkt/no*", "E_NO_SOURCE"),
+        ("s3://bkt/none", "NoSuchKey"),
+    ]
+    assert (tmp_path / "out" / "there").read_bytes() == b"1"
+    result = orbit("cp", "--json", tmp_path / "here", tmp_path / "gone", "s3://bkt/up/").expect(1)
+    assert [event["code"] for event in result.failures] == ["E_NO_SOURCE"]
+    assert server.store.read("bkt", "up/here") == b"2"
+    orbit("cp", "--json", tmp_path / "gone", tmp_path / "away", "s3://bkt/up/").expect(2)

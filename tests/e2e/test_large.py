@@ -19,7 +19,8 @@ from tests.kit.trees import MIB
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-COUNT = 20_000
+COUNT = 8_000
+"""Eight pages of a listing, and work for all processes."""
 LARGE = 2 * 1024 * MIB
 NEEDED = 3 * LARGE
 """The source, what the server keeps, and what comes back."""
@@ -66,8 +67,8 @@ def name_of(number):
     return f"{number % 100:02}/{'deep/er/' * (number % 3 == 0)}file {number:05}"
 
 
-def test_twenty_thousand_files(endpoint, judge, place):
-    """20,000 small files go up and come back, each byte for byte; the service's own MD5 says so in between."""
+def test_thousands_of_files(endpoint, judge, place):
+    """8,000 small files go up and come back, each byte for byte; the service's own MD5 says so in between."""
     source = place / "src"
     wanted = {}
     for number in range(COUNT):
@@ -103,12 +104,16 @@ def write_large(path):
         file.truncate(LARGE)
 
 
-def digests(path):
-    """The SHA-256 of every 64 MiB of a file: a difference has a place."""
-    found = []
-    with open(path, "rb") as file:
-        while block := file.read(64 * MIB):
-            found.append(hashlib.sha256(block).hexdigest())
+def differing(path, other):
+    """The numbers of the blocks of 16 MiB in which two files differ."""
+    size = 16 * MIB
+    with open(path, "rb") as file, open(other, "rb") as against:
+        number = 0
+        found = []
+        while (block := file.read(size)) or against.peek(1):
+            if against.read(size) != block:
+                found.append(number)
+            number += 1
     return found
 
 
@@ -116,7 +121,6 @@ def test_two_gibibytes(endpoint, judge, place):
     """One 2 GiB file goes up in parts dealt to both workers, comes back in ranges, and is the same."""
     source, back = place / "large", place / "back"
     write_large(source)
-    wanted = digests(source)
     bucket = new_bucket(judge)
     orbit = Orbit(endpoint.environment)
     options = ("--json", "--processes", "2")
@@ -133,5 +137,5 @@ def test_two_gibibytes(endpoint, judge, place):
     down = orbit("cp", *options, f"s3://{bucket}/k", back, timeout_s=200).expect(0)
 
     assert down.done[0]["verified"] == "checksum"
-    assert digests(back) == wanted
+    assert differing(source, back) == []
     assert sorted(path.name for path in place.iterdir()) == ["back", "large", "server"]

@@ -73,6 +73,19 @@ def test_selection(way, row, orbit, server, source, tmp_path):
     assert len(result.events) == len(wanted) + 1
 
 
+def test_filter_from(orbit, server, source, tmp_path):
+    """``--filter-from``: the lines of files mean what ``--include`` and ``--exclude`` mean, and add to them."""
+    (tmp_path / "one").write_text("# texts\n+ *.txt\n\n- sub/[x]*\n")
+    (tmp_path / "two").write_text("+ *.bin\n- sub/deep/*\n")
+    arguments = ("--filter-from", tmp_path / "one", "--filter-from", tmp_path / "two", "--exclude", "a*")
+    orbit("cp", "-R", source, "s3://bkt/", *arguments).expect(0)
+    assert set(stored(server)) == {"b.bin", "sub/c.txt"}
+    (tmp_path / "two").write_text("+ *.bin\n* x\n")
+    wrong = orbit("cp", "-R", source, "s3://bkt/", *arguments)
+    assert (wrong.code, len(wrong.errors)) == (2, 1)
+    assert f"--filter-from: {tmp_path}/two:2: " in wrong.errors[0]
+
+
 @pytest.mark.parametrize(
     ("options", "wanted"),
     [
@@ -281,6 +294,17 @@ def test_archived(options, code, landed, orbit, server, judge, gate, tmp_path):
     is_forced = "--force-glacier-transfer" in options
     assert [event["reason"] for event in result.skipped] == ([] if is_forced else ["glacier"])
     assert [event["code"] for event in result.failures] == (["InvalidObjectState"] if is_forced else [])
+
+
+def test_archived_objects_that_are_restored_are_just_copied(orbit, server, judge, tmp_path):
+    """A listing does not say so: each is looked at."""
+    for key in ("cold", "warm"):
+        judge.put_object(Bucket="bkt", Key=key, Body=key.encode(), StorageClass="GLACIER")
+    judge.restore_object(Bucket="bkt", Key="warm", RestoreRequest={"Days": 1})
+    server.store.finish_restores("bkt")
+    result = orbit("cp", "-R", "--json", "s3://bkt/", tmp_path / "out").expect(1)
+    assert read_tree(tmp_path / "out") == {"warm": b"warm"}
+    assert [event["source"] for event in result.skipped] == ["s3://bkt/cold"]
 
 
 # --- how they move -------------------------------------------------------------------------------------------------

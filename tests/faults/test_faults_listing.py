@@ -5,7 +5,8 @@ Rows without a test here:
 ===  ==================================================================================================================
 L6   keys that the service hides: one listing cannot show what is not in it, and a copy destroys nothing for it.
 L8   100,000 common prefixes: copies list without a delimiter.
-L9   mass deletion, L10 delete markers, L11 a change before a deletion, L12 filters that protect: nothing deletes yet.
+L9   mass deletion, L11 a change before a deletion, L12 filters that protect: see `test_faults_sync`.
+L10  delete markers: a sync that deletes from a versioned bucket leaves them, which is how such a bucket keeps objects.
 ===  ==================================================================================================================
 """
 

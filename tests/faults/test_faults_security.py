@@ -132,7 +132,7 @@ def test_s1_no_secret_stands_in_a_process_list(guarded):
 def test_s1_the_environment_stays_what_the_user_gave(guarded):
     """Workers inherit the user's environment, credentials in it included; nothing is added, and no argument has any."""
     given = {f"{name}={value}".encode() for name, value in guarded.environment.items()}
-    given |= {b"HOME=/nonexistent", f"PATH={os.environ['PATH']}".encode()}
+    given |= {b"HOME=/dev/null", f"PATH={os.environ['PATH']}".encode()}
     for shown, environment in look_at_processes(guarded):
         shows_nothing(shown)
         assert {line for line in environment.split(b"\0") if line} <= given

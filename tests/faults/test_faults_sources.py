@@ -4,7 +4,7 @@ Rows without a test here:
 
 ===  ==================================================================================================================
 D7   EIO on a read: only the kernel can give it, so system calls have to be made to fail; `io.diskerrors` has the table.
-D8   an empty source and ``--delete``: nothing deletes yet.
+D8   an empty source and ``--delete``: see `test_faults_sync`.
 D15  stdin as a source, and sizes that nobody knows: not taken yet; a FIFO is refused.
 ===  ==================================================================================================================
 """

@@ -75,7 +75,10 @@ def _client(settings):
 
 
 def _oracle(bucket, client):
-    """Where the client sends a HeadObject for key `k`: scheme, host, path before the key, region and service signed."""
+    """Where the client sends a HeadObject for key `k`: scheme, host, path before the key, region and service signed.
+
+    Without a bucket, where it asks for the list of buckets.
+    """
     seen = []
 
     def capture(request, **_):
@@ -84,14 +87,14 @@ def _oracle(bucket, client):
 
     client.meta.events.register_first("before-send.s3", capture)
     with pytest.raises(_Captured):
-        client.head_object(Bucket=bucket, Key="k")
+        client.head_object(Bucket=bucket, Key="k") if bucket else client.list_buckets()
     client.meta.events.unregister("before-send.s3", capture)
     url, authorization = seen[0]
     text = authorization.decode() if isinstance(authorization, bytes) else authorization
     scope = re.search(r"Credential=AKID/\d{8}/([^/]+)/([^/]+)/aws4_request", text)
     parts = urlsplit(url)
-    assert parts.path.endswith("/k")
-    return (parts.scheme, parts.netloc, parts.path[: -len("/k")], scope[1], scope[2])
+    assert not bucket or parts.path.endswith("/k")
+    return (parts.scheme, parts.netloc, parts.path.removesuffix("/k" if bucket else "/"), scope[1], scope[2])
 
 
 def _flat(endpoint):
@@ -124,6 +127,12 @@ AWS_ROWS = [
     (ACCESS_POINT, {"region": "eu-west-1"}, {}),
     (ACCESS_POINT, {"region": "us-west-2", "addressing_style": "path"}, {}),
     (ACCESS_POINT, {}, {}),
+    ("", {}, {}),
+    ("", {"region": "eu-west-1"}, {}),
+    ("", {"region": "cn-north-1", "addressing_style": "path"}, {}),
+    ("", {"region": "eu-west-1", "addressing_style": "virtual"}, {}),
+    ("", {"region": "eu-west-1", "use_acceleration": True}, {}),
+    ("", {"region": "us-east-2"}, {"AWS_USE_FIPS_ENDPOINT": "true", "AWS_USE_DUALSTACK_ENDPOINT": "true"}),
 ]
 
 
@@ -201,7 +210,7 @@ def test_custom_endpoints_are_addressed_as_by_botocore(environment, url, style):
     """Without botocore: the same URL and scope that its client uses, whatever the bucket is called."""
     settings = ClientSettings(endpoint_url=url, region="eu-west-1", addressing_style=style)
     client = _client(settings)
-    for bucket in ("bucket", "dotted.bucket", "Upper", "under_score", "1.2.3.4"):
+    for bucket in ("bucket", "dotted.bucket", "Upper", "under_score", "1.2.3.4", ""):
         if bucket == "dotted.bucket" and style == "virtual" and ("127" in url or "::1" in url):
             continue  # botocore makes a host of the bucket and an address, which cannot be found
         assert not needs_botocore(settings, environment, bucket)

@@ -61,6 +61,17 @@ def test_deletes_have_steps_of_their_own():
     assert [text for site, text in told if site == 0] == ["does not know DeleteObjects: objects are deleted one by one"]
 
 
+def test_a_condition_of_deletes_is_given_up_once():
+    """At one service; it is told, and all else stays as it was."""
+    told = []
+    ladder = Ladder(lambda *text: told.append(text))
+    for _ in range(2):
+        ladder.give_up_condition(1)
+    assert (ladder.deletes_if_same(0), ladder.deletes_if_same(1)) == (True, False)
+    assert told == [(1, "does not delete on conditions: what has changed since it was listed is deleted too")]
+    assert ladder.delete_by(1) is DeleteBy.CHECKSUM
+
+
 def test_each_step_down_is_told_once():
     """With what the service does not know and what is done instead."""
     told = []

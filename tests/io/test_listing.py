@@ -59,6 +59,7 @@ def test_the_older_verb_where_it_is_wanted(tmp_path):
         (page("b/1"), ListPage(1, 0, "a/")),
         (page("b", "a"), ListPage(1, 0, "")),
         (page("a"), ListPage(1, 0, "", "t", last_key="a")),
+        (page("a"), ListPage(1, 0, "", start_after="a")),
         (reply(b""), ListPage(1, 0, "")),
         (reply(b"<html></html>"), ListPage(1, 0, "")),
         (
@@ -66,7 +67,7 @@ def test_the_older_verb_where_it_is_wanted(tmp_path):
             ListPage(1, 0, "", "t"),
         ),
     ],
-    ids=["no token", "outside", "unordered", "no progress", "empty", "web page", "the same token"],
+    ids=["no token", "outside", "unordered", "no progress", "begins before", "empty", "web page", "the same token"],
 )
 def test_a_page_that_cannot_be_believed_is_an_error(tmp_path, answer, order):
     """Never a shorter list."""

@@ -127,23 +127,56 @@ def test_more_uploads_than_slots_are_a_mistake(tmp_path):
         taken.release()
 
 
+def changes_to(path, data):
+    """An answer to a PutObject during which the file becomes another one, of this content."""
+
+    def change(call):
+        if call.body is not None:
+            call.body.next_chunk()
+        path.write_bytes(data)
+        if call.body is not None:
+            call.body.rewind()
+        return etag_reply("e")
+
+    return change
+
+
 @pytest.mark.parametrize("data", [SMALL, LARGE], ids=["small", "large"])
 def test_a_file_that_changes_under_way_is_no_success(tmp_path, data):
-    """What was stored may belong to no version of the file: exit code 3, and no slot is left lingering."""
-    with staged(tmp_path) as stage:
+    """It never stops changing: exit code 3 after the third time, and no slot is left lingering."""
+    with staged(tmp_path, slots=1) as stage:
         item = file_item(tmp_path, data)
-
-        def change(call):
-            if call.body is not None:
-                call.body.next_chunk()
-            (tmp_path / "file").write_bytes(data[::-1])
-            if call.body is not None:
-                call.body.rewind()
-            return etag_reply("e")
-
+        driver = Driver([changes_to(tmp_path / "file", data[::-1])] * upload.CHANGES)
         with pytest.raises(SourceChanged):
-            Driver([change]).run(upload.upload(stage.around, item))
+            driver.run(upload.upload(stage.around, item))
         stage.check_clean()
+    assert driver.operations == ["PutObject"] * 3
+
+
+@pytest.mark.parametrize("data", [SMALL, LARGE], ids=["small", "large"])
+@pytest.mark.parametrize("later", [b"", SMALL[::-1], LARGE[::-1]], ids=["emptied", "small then", "large then"])
+def test_a_file_that_changed_once_is_uploaded_as_it_is_then(tmp_path, data, later):
+    """Its new bytes go out with their own checksum, whatever their number; there is one slot for both."""
+    with staged(tmp_path, slots=1) as stage:
+        item = file_item(tmp_path, data)
+        stored = etag_reply("new", x_amz_checksum_crc32c=crc(later))
+        driver = Driver([changes_to(tmp_path / "file", later), stored])
+        ending = driver.run(upload.upload(stage.around, item))
+        stage.check_clean()
+    assert driver.operations == ["PutObject"] * 2
+    assert driver.bodies[-1] == later
+    assert (ending.status, ending.landed.size, ending.landed.etag) == (Status.DONE, len(later), "new")
+    assert ending.landed.verified is Verified.CHECKSUM
+
+
+def test_a_changed_file_is_not_sent_again_where_its_own_object_would_be_in_the_way(tmp_path):
+    """With no-clobber a second try would find what the first has stored, and skip the file: it fails instead."""
+    with staged(tmp_path, NO_CLOBBER) as stage:
+        item = file_item(tmp_path, SMALL)
+        driver = Driver([MISSING, changes_to(tmp_path / "file", LARGE)])
+        with pytest.raises(SourceChanged):
+            driver.run(upload.upload(stage.around, item))
+    assert driver.operations == ["HeadObject", "PutObject"]
 
 
 def test_a_file_that_is_cut_while_it_is_read_is_no_success(tmp_path):
@@ -151,12 +184,12 @@ def test_a_file_that_is_cut_while_it_is_read_is_no_success(tmp_path):
     with staged(tmp_path, slots=1) as stage:
         item = file_item(tmp_path, LARGE)
 
-        def cut(_call):
-            os.truncate(tmp_path / "file", 5000)
+        def cut(call):
+            os.truncate(tmp_path / "file", call.body.size - 1000)
             return etag_reply("e")
 
         with pytest.raises(SourceChanged) as caught:
-            Driver([cut]).run(upload.upload(stage.around, item))
+            Driver([cut] * upload.CHANGES).run(upload.upload(stage.around, item))
         assert (stage.pool.leased, stage.pool.lingering) == (0, 0), caught
 
 

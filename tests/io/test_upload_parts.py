@@ -7,6 +7,7 @@ import hashlib
 
 import pytest
 
+from orbit_fast.core import layout
 from orbit_fast.core.checksum import checksum_of
 from orbit_fast.core.checksum import combine
 from orbit_fast.core.checksum import composite
@@ -16,6 +17,7 @@ from orbit_fast.core.errors import ChecksumMismatch
 from orbit_fast.core.errors import HeaderRefused
 from orbit_fast.core.errors import PreconditionFailed
 from orbit_fast.core.errors import SourceChanged
+from orbit_fast.core.errors import TooLarge
 from orbit_fast.core.errors import UploadGone
 from orbit_fast.core.messages import Begun
 from orbit_fast.core.messages import Finish
@@ -140,10 +142,34 @@ def test_a_part_of_a_file_that_is_another_one_now_is_not_sent(tmp_path):
         stage.check_clean()
 
 
-def test_a_file_of_another_size_does_not_begin(tmp_path):
-    """Its parts have been planned for the size that was listed."""
-    with staged(tmp_path) as stage, pytest.raises(SourceChanged):
-        Driver([]).run(upload.begin(stage.around, file_item(tmp_path, LARGE, size=len(LARGE) + 1)))
+def test_a_file_of_another_size_says_so_when_it_begins(tmp_path):
+    """Its parts have been planned for the size that was listed: they are planned anew."""
+    with staged(tmp_path) as stage:
+        item = file_item(tmp_path, LARGE, size=len(LARGE) + 1)
+        start = begun(stage, item)
+        assert start.size == len(LARGE)
+        assert start.mtime_ns == (tmp_path / "file").stat().st_mtime_ns
+        assert begun(stage, file_item(tmp_path, LARGE)).size == -1
+        stage.check_clean()
+
+
+@pytest.mark.parametrize("data", [b"", SMALL], ids=["empty", "small"])
+def test_a_file_that_has_become_small_goes_in_one_request(tmp_path, data):
+    """And needs no slot for it: nobody has kept one for a first step."""
+    with staged(tmp_path, slots=1) as stage:
+        taken = stage.pool.lease()
+        driver = Driver([etag_reply("e", x_amz_checksum_crc32c=crc(data))])
+        ending = driver.run(upload.begin(stage.around, file_item(tmp_path, data, size=len(LARGE))))
+        taken.release()
+    assert driver.operations == ["PutObject"]
+    assert (ending.status, ending.landed.size) == (Status.DONE, len(data))
+
+
+def test_a_file_that_s3_cannot_hold_any_more_does_not_begin(tmp_path, monkeypatch):
+    """It has grown beyond what any number of parts can carry; here the limit has shrunk instead."""
+    monkeypatch.setattr(layout, "MAX_OBJECT_BYTES", 1000)
+    with staged(tmp_path) as stage, pytest.raises(TooLarge):
+        Driver([]).run(upload.begin(stage.around, file_item(tmp_path, LARGE)))
 
 
 @pytest.mark.parametrize(

@@ -112,9 +112,7 @@ class Orbit:
     directory: Path | None = None
     prefix: tuple[str, ...] = ()
 
-    def __call__(
-        self, *arguments: str | bytes | Path, timeout_s: float = LIMIT_S, fed: bytes | None = None
-    ) -> Result:
+    def __call__(self, *arguments: str | bytes | Path, timeout_s: float = LIMIT_S, fed: bytes | None = None) -> Result:
         """Run it to its end; `fed` is what its stdin gives."""
         with self.start(*arguments, stdin=subprocess.DEVNULL if fed is None else subprocess.PIPE) as process:
             try:
@@ -138,7 +136,7 @@ class Orbit:
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,
-            env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", **self.environment},
+            env={"PATH": os.environ["PATH"], "HOME": "/dev/null", **self.environment},
             cwd=self.directory,
         )
         try:

@@ -401,7 +401,7 @@ class FakeParcel:
 def test_what_the_lane_takes_has_no_flow_of_its_own():
     """As many at once as flows; its end is reported like theirs, and the next one starts."""
     bench = Bench(concurrency=2)
-    bench.desk.lane = lane = FakeLane()
+    bench.desk.ways[0].lane = lane = FakeLane()
     items = (item(1), item(2), item(3, size=101))
     bench.take(Transfer(items))
     assert ([taken.number for taken in lane.taken], bench.running) == ([1, 2], [])
@@ -427,12 +427,12 @@ def test_what_the_lane_takes_has_no_flow_of_its_own():
 def test_what_a_flow_takes_over_from_the_lane_ends_as_that_says(result, status):
     """Once, in the place of the lane's own end."""
     bench = Bench(concurrency=1)
-    bench.desk.lane = FakeLane()
+    bench.desk.ways[0].lane = FakeLane()
     bench.take(Transfer((item(1), item(2))))
     end = bench.desk.taken_over(item(1))
     assert not bench.desk.is_idle
     end(result)
-    assert [taken.number for taken in bench.desk.lane.taken] == [1, 2]
+    assert [taken.number for taken in bench.desk.ways[0].lane.taken] == [1, 2]
     outcomes, _ = bench.flush()
     assert [(outcome.item, outcome.status) for outcome in outcomes] == [(1, status)]
     bench.desk.landed(item(2), Landed(size=10))
@@ -442,7 +442,7 @@ def test_what_a_flow_takes_over_from_the_lane_ends_as_that_says(result, status):
 def test_what_is_on_the_lane_is_called_back_with_the_rest():
     """By name, when running items are dropped, and when everything is."""
     bench = Bench(concurrency=2)
-    bench.desk.lane = lane = FakeLane()
+    bench.desk.ways[0].lane = lane = FakeLane()
     bench.take(Transfer((item(1), item(2), item(3))))
     bench.take(DropItems(running=True))
     assert lane.cancelled == [1, 2]

@@ -63,6 +63,24 @@ def test_answers_find_their_askers(bench):
     assert not ledger.is_idle
 
 
+def test_a_service_that_asks_to_slow_down_gets_few_pages_at_once(bench):
+    """Pages wait for pages; other questions do not. What waited goes on, also when nothing is in its way any more."""
+    ledger, questions, _ = bench
+    questions.allowed = lambda: 2
+    asker = Asker()
+    for _ in range(5):
+        questions.ask(asker, ListPage(0, 0, "p"))
+    questions.ask(asker, Stat(0, 0, "k"))
+    assert [order.number for _, order in ledger.deal()] == [1, 2, 6]
+    questions.answered(0, 6, Page(6, ()))
+    assert ledger.deal() == []
+    questions.answered(0, 2, Failed("list", 2, NO))
+    assert [order.number for _, order in ledger.deal()] == [3]
+    questions.allowed = lambda: 0
+    questions.answered(0, 1, Page(1, ()))
+    assert [order.number for _, order in ledger.deal()] == [4, 5]
+
+
 def test_nobody_waits_for_an_answer_after_a_stop(bench):
     """It is dropped."""
     ledger, questions, _ = bench

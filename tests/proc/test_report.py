@@ -17,6 +17,7 @@ from orbit_fast.core.messages import Failure
 from orbit_fast.core.messages import Outcome
 from orbit_fast.core.messages import Status
 from orbit_fast.core.messages import Verified
+from orbit_fast.core.notes import INFO
 from orbit_fast.core.settings import JobSettings
 from orbit_fast.core.settings import OutputSettings
 from orbit_fast.core.settings import SelectionSettings
@@ -87,6 +88,17 @@ def test_finished_lines_go_to_their_streams_unread(tmp_path):
     bench.report.pump()
     assert [path.read_bytes() for path in bench.paths] == [b"one\n", b"two\n"]
     assert bench.close() == (0, [b"one"], [b"two"])
+
+
+def test_stdout_can_be_left_to_what_workers_say(tmp_path):
+    """Failures and the summary then go to stderr, as events too."""
+    bench = Bench(tmp_path)
+    bench.report.leaves_stdout = True
+    bench.report.forward(b"a record\n", b"")
+    bench.report.failed(PAIR, DENIED)
+    code, out, err = bench.close()
+    assert (code, out) == (2, [b"a record"])
+    assert [json.loads(line)["operation"] for line in err] == ["cp", "summary"]
 
 
 def test_on_a_shared_terminal_the_display_writes(tmp_path):
@@ -167,6 +179,16 @@ def test_log_lines_are_for_those_who_asked(tmp_path, output, said):
     for level in Level:
         bench.report.log(level, level.name[0].lower())
     assert bench.close()[2] == said
+
+
+def test_what_several_workers_note_is_said_once(tmp_path):
+    """And nothing of it to those who did not ask."""
+    assert int(Level.INFO) == INFO
+    for output, said in [(OutputSettings(verbose=1), [b"orbit: info: n", b"orbit: info: m"]), (OutputSettings(), [])]:
+        bench = Bench(tmp_path, output=output)
+        for text in "nmn":
+            bench.report.log_once(Level(INFO), text)
+        assert bench.close()[2] == said
 
 
 def test_a_dry_run_copies_no_bytes(tmp_path):

@@ -389,15 +389,17 @@ def test_an_upload_that_somebody_aborts_starts_over(service, tmp_path):
     assert len(service.logged("CreateMultipartUpload")) == 2
 
 
-def test_a_file_that_changes_under_way_is_an_integrity_failure(service, tmp_path):
-    """Exit code 3, and the upload is aborted."""
+def test_a_file_that_changes_under_way_is_uploaded_anew(service, tmp_path):
+    """As it is then, also when it is of another size; what had begun is aborted."""
+    later = LARGE[::-1] + b"and more"
     (tmp_path / "f").write_bytes(LARGE)
     request = service.hold("UploadPart")
     with service.orbit(tmp_path).start("cp", "f", f"s3://{BUCKET}/f", *ONE) as process:
         request.wait()
-        (tmp_path / "f").write_bytes(LARGE[::-1])
+        (tmp_path / "f").write_bytes(later)
         request.release()
         result = finish(process)
-    result.expect(3)
-    assert [failure["code"] for failure in result.failures] == ["E_SOURCE_CHANGED"]
-    assert service.data("f") is None
+    result.expect(0)
+    assert service.data("f") == later
+    assert service.unfinished == 0
+    assert result.done[0]["size"] == len(later)

@@ -48,7 +48,7 @@ def test_lines_are_collected(bench):
     bench.given.say(b"last\n")
     bench.given.tallied.found = 3
     bench.end(None)
-    assert bench.sent[1:] == [Said(7, b"last\n"), TaskEnded(7, Tallied(found=3))]
+    assert bench.sent[1:] == [Said(7, b"last\n", done=3), TaskEnded(7, Tallied(found=3))]
 
 
 def test_errors_keep_their_place(bench):

@@ -17,11 +17,9 @@ from orbit_fast.core.messages import Found
 from orbit_fast.core.messages import Item
 from orbit_fast.core.messages import ListPage
 from orbit_fast.core.messages import MovePart
-from orbit_fast.core.messages import NeedCredentials
 from orbit_fast.core.messages import Page
 from orbit_fast.core.messages import PartMoved
 from orbit_fast.core.messages import Ready
-from orbit_fast.core.messages import RegionFound
 from orbit_fast.core.messages import Report
 from orbit_fast.core.messages import Setup
 from orbit_fast.core.messages import Stat
@@ -33,6 +31,8 @@ from orbit_fast.core.messages import encode
 from orbit_fast.core.model import Credentials
 from orbit_fast.core.model import Endpoint
 from orbit_fast.core.model import Site
+from orbit_fast.core.notes import NeedCredentials
+from orbit_fast.core.notes import RegionFound
 from orbit_fast.core.settings import ClientSettings
 from orbit_fast.core.settings import JobSettings
 from orbit_fast.proc.cells import Cell
@@ -75,6 +75,7 @@ class Hand:
             (Credentials(), Credentials(server.access_key, server.secret_key)),
             concurrency=8,
             run=RUN,
+            clients=(ClientSettings(), ClientSettings()),
         )
         self._events = []
 
@@ -260,9 +261,9 @@ def test_it_learns_the_region_and_tells(tmp_path):
 
 
 def test_each_side_has_its_own_settings():
-    """Identity 0 is the sources', 1 the destination's."""
+    """Those of the identity that signs for it."""
     source, dest = ClientSettings(verify_ssl=False), ClientSettings(ca_bundle="/ca")
-    setup = Setup(JobSettings(source=source, dest=dest), (), (), 1)
+    setup = Setup(JobSettings(source=source, dest=dest), (), (), 1, clients=(source, dest))
     site = Site(0, "b", Endpoint("http", "h", 1, "h"))
     assert client_settings(setup, site) == source
     assert client_settings(setup, replace(site, identity=1)) == dest

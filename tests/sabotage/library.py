@@ -14,7 +14,7 @@ SABOTAGES = (
     Sabotage(
         "the library: a stream ends before it is proven",
         "R1",
-        (Edit("client/streams.py", "if number == layout.count and self._wanted.is_whole:", "if False:"),),
+        (Edit("client/stream_download.py", "if number == layout.count and self._wanted.is_whole:", "if False:"),),
         (_STREAMS + "test_the_last_bytes_are_given_out_when_all_are_proven",),
     ),
     Sabotage(
@@ -22,7 +22,7 @@ SABOTAGES = (
         "R5",
         (
             Edit(
-                "client/streams.py",
+                "client/stream_download.py",
                 "begun = Begun(item=item.number, etag=item.etag,",
                 "begun = Begun(item=item.number,",
             ),
@@ -94,6 +94,30 @@ SABOTAGES = (
             ),
         ),
         (_STREAMS + "test_streams_stay_within_the_memory_that_was_allowed",),
+    ),
+    Sabotage(
+        "the engine: its process outlives the program",
+        "R8",
+        (Edit("client/engine_process.py", "    die_with(order.parent, signal.SIGTERM)\n", ""),),
+        ("client/test_library_engine.py::test_a_plain_script_and_its_end",),
+    ),
+    Sabotage(
+        "the engine: a process that dies is a job that is done",
+        "R3",
+        (
+            Edit(
+                "client/engine_job.py",
+                "            self._error = EngineLost(f\"the engine's process ended",
+                "            print(f\"the engine's process ended",
+            ),
+        ),
+        ("client/test_library_engine.py::test_a_process_that_is_killed_is_an_error",),
+    ),
+    Sabotage(
+        "fsspec: an open file is a mixture of versions",
+        "R5",
+        (Edit("client/fsspec_file.py", 'etag=info["ETag"],', 'etag="",'),),
+        ("client/test_fsspec_filesystem.py::test_a_file_that_is_replaced_while_it_is_read_is_an_error",),
     ),
     Sabotage(
         "the library: a configuration shows its secret",

@@ -187,8 +187,8 @@ _EXITS = (
             Edit(
                 "proc/report.py",
                 "            self.tally.stopper = failure\n"
-                "            self._say(self._renderer.failed(pair, failure, failure.attempts))\n",
-                "            self._say(self._renderer.failed(pair, failure, failure.attempts))\n",
+                "            # A failure that names no object is the command's own.\n",
+                "            # A failure that names no object is the command's own.\n",
             ),
         ),
         (_LISTING + "test_l1_a_page_that_fails_for_ever_is_no_listing[500-3]",),

@@ -1,7 +1,7 @@
 """Every guarantee is guarded by a test that misses it: see `tests.kit.sabotage`.
 
 The lists are data: `tests.sabotage.transfers`, `tests.sabotage.answers`, `tests.sabotage.local`,
-`tests.sabotage.moves`, `tests.sabotage.library`.
+`tests.sabotage.moves`, `tests.sabotage.library`, `tests.sabotage.sync`, `tests.sabotage.crashes`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ import pytest
 from tests.kit.sabotage import Workshop
 from tests.kit.sabotage import slips
 from tests.sabotage import answers
+from tests.sabotage import crashes
 from tests.sabotage import library
 from tests.sabotage import local
 from tests.sabotage import moves
+from tests.sabotage import sync
 from tests.sabotage import transfers
 
 SABOTAGES = (
@@ -24,6 +26,8 @@ SABOTAGES = (
     *local.SABOTAGES,
     *moves.SABOTAGES,
     *library.SABOTAGES,
+    *sync.SABOTAGES,
+    *crashes.SABOTAGES,
 )
 GROUPS = 4
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -34,7 +38,7 @@ def test_the_list_is_in_order():
     names = [sabotage.name for sabotage in SABOTAGES]
     assert len(set(names)) == len(names)
     assert len(names) >= 40
-    assert {sabotage.guarantee for sabotage in SABOTAGES} == {f"R{number}" for number in range(1, 18)}
+    assert {sabotage.guarantee for sabotage in SABOTAGES} == {f"R{number}" for number in range(1, 20)}
 
 
 @pytest.mark.parametrize("group", range(GROUPS))

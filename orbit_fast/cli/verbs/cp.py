@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from orbit_fast.cli.display import new_console
+from orbit_fast.cli.transfers import do_transfer
+from orbit_fast.cli.transfers import plan_cp
 from orbit_fast.cli.verb import Invocation
 from orbit_fast.cli.verb import Verb
-from orbit_fast.core.errors import InvalidConfig
 
 
 def run(invocation: Invocation) -> int:
     """Copy everything but the last argument to the last."""
-    names = invocation.arguments
-    if len(names) < 2:
-        raise InvalidConfig("cp needs a source and a destination: orbit cp SRC... DST")
-    if not all(names):
-        raise InvalidConfig("a source or destination is the empty string")
-    from orbit_fast.proc.job import run_copy  # noqa: PLC0415  the engine loads when there is something to copy
-
-    console = new_console(invocation.settings.output, invocation.environment)
-    try:
-        return int(run_copy(names[:-1], names[-1], invocation.settings, invocation.environment.variables, console))
-    finally:
-        console.close()
+    return do_transfer(invocation)
 
 
 VERB = Verb(
@@ -37,7 +26,13 @@ VERB = Verb(
         ),
         (
             "DST is a file, a directory or s3://bucket/prefix. With many sources, a wildcard or --recursive it is a "
-            "directory, or a prefix."
+            "directory, or a prefix. - is stdin as the one source (as in pipe), and stdout as the destination (as in "
+            "cat)."
+        ),
+        (
+            "With --files-from, SRC is one directory or s3://bucket/prefix, and only what the file names below it is "
+            "copied: a name a line, JSON Lines as orbit writes them, or an S3 Inventory in CSV. Filters still apply; a "
+            "name that is not there, or leads out of SRC, fails by itself."
         ),
         (
             "Everything is verified: uploads carry a checksum that the service checks, downloads are compared with "
@@ -49,7 +44,11 @@ VERB = Verb(
         ("orbit cp -R photos s3://bucket/photos", "upload a directory"),
         ("orbit cp 's3://bucket/logs/*.gz' logs/", "download what matches"),
         ("orbit cp -R s3://bucket/a s3://other/a", "copy between buckets, inside the service"),
+        ("tar c photos | orbit cp - s3://bucket/photos.tar", "what a program writes"),
+        ("git ls-files | orbit cp --files-from - . s3://bucket/src", "what a list names"),
+        ("orbit cp -R --source-endpoint-url https://old.example s3://a s3://b", "from another service"),
         ("orbit cp -R --json data s3://bucket/data", "JSON Lines, the summary last"),
     ),
     run=run,
+    plan=plan_cp,
 )

@@ -51,10 +51,14 @@ VERB = Verb(
     summary="Do many commands, one a line, in one engine.",
     description=(
         (
-            "FILE, or stdin, holds commands as they are typed after orbit, one a line: cp, mv, rm, ls, head and so on; "
+            "FILE, or stdin, holds commands as they are typed after orbit, one a line: cp, sync, rm, cat and so on; "
             "empty lines and what follows # are skipped; words are quoted as in a shell, without its variables and "
             "globs. Lines run side by side, --workers of them, in no order. Files of commands for s5cmd work as they "
             "are: its short options are understood, and a local directory needs no --recursive."
+        ),
+        (
+            "Objects that lines write to stdout (cat, cp s3://bucket/key -) come whole, in the order of their lines: "
+            "what other lines say waits until then. With --json stdout is for events, and such lines are refused."
         ),
         (
             "Options given to run hold for every line whose command has them. A line that fails is told with its "

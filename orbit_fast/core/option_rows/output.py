@@ -7,6 +7,7 @@ from orbit_fast.core.values import Shape
 from orbit_fast.core.values import choice
 from orbit_fast.core.verb_groups import CHANGES
 from orbit_fast.core.verb_groups import EVERY
+from orbit_fast.core.verb_groups import MOVES
 from orbit_fast.core.verb_groups import RUNS
 from orbit_fast.core.verb_groups import S3
 from orbit_fast.core.verb_groups import SHOWN
@@ -35,6 +36,13 @@ ROWS = (
         parse=choice(_LEVELS),
         choices=_LEVELS,
         verbs=EVERY,
+    ),
+    Option(
+        name="manifest-out",
+        path="output.manifest_out",
+        help="Write what arrived to this file, JSON Lines with checksums: for orbit verify @FILE and --files-from.",
+        metavar="FILE",
+        verbs=MOVES,
     ),
     Option(
         name="dry-run",

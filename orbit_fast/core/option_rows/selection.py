@@ -57,6 +57,13 @@ ROWS = (
         verbs=SELECTS,
     ),
     Option(
+        name="files-from",
+        path="selection.files_from",
+        help="Only what this file names below SRC: a name a line, JSON Lines of orbit, or an S3 Inventory; - is stdin.",
+        metavar="FILE",
+        verbs=NAMED,
+    ),
+    Option(
         name="newer-than",
         path="selection.newer_than_ns",
         help="Only what was modified after this date, or less than this long ago (24h, 7d).",

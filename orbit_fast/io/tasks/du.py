@@ -22,7 +22,8 @@ def count_objects(given: TaskSurroundings, task: CountObjects) -> Flow[None]:
     """
     settings = given.settings
     url = S3Url(given.around.sites[task.site].bucket, task.key)
-    survey = Survey(given, task.site, counted(url, settings.selection), all_versions=settings.listing.all_versions)
+    reach, all_versions = counted(url, settings.selection), settings.listing.all_versions
+    survey = Survey(given, task.site, reach, all_versions=all_versions, in_order=False)
     sums: dict[str, Usage] = {}
     try:
         while True:

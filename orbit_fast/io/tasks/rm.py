@@ -55,7 +55,8 @@ def remove_listed(
     Raises:
         S3Error: there is nothing, the listing failed, or nothing may be deleted.
     """
-    survey = Survey(given, site, reach, all_versions=all_versions)
+    # A plan is read by people; what is deleted is told as the service answers.
+    survey = Survey(given, site, reach, all_versions=all_versions, in_order=given.settings.output.dry_run)
     try:
         while True:
             seen = yield from survey.next()
