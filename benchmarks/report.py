@@ -25,6 +25,7 @@ from benchmarks.workloads import GIB
 from benchmarks.workloads import LINKS
 from benchmarks.workloads import MIB
 
+SCALE = Path(__file__).resolve().parent / "SCALE.md"
 PROFILES = Path(__file__).resolve().parent / "PROFILES.md"
 """Where the time goes: written by people, the report's last chapter."""
 COLUMNS = (
@@ -170,7 +171,7 @@ def markdown(table: Sequence[Series], about: Mapping[str, str], command: str) ->
             "```",
             "",
         ]
-    lines += [PROFILES.read_text()] if PROFILES.exists() else []
+    lines += [page.read_text() for page in (SCALE, PROFILES) if page.exists()]
     return "\n".join(lines)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from typing import Any
 from typing import Final
@@ -98,8 +99,9 @@ class RecordSink:
 
         assert self._stream is not None, "a reply begins first"
         self._stream.add_data(bytes(self._scratch[:count]))
+        messages: Iterable[Any] = self._stream  # its stubs call them numbers
         try:
-            for message in self._stream:
+            for message in messages:
                 _check_size(message.prelude.total_length)
                 self._take(message.headers, message.payload)
         except (ParserError, ValueError, KeyError, struct.error) as error:

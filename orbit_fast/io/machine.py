@@ -84,7 +84,8 @@ def can_share_memory() -> str:
 
 def versions() -> dict[str, str]:
     """Versions, by the name of what has them."""
-    found = {"python": platform.python_version(), "system": f"{platform.system()} {platform.release()}"}
+    machine = os.uname()
+    found = {"python": platform.python_version(), "system": f"{machine.sysname} {machine.release}"}
     for package in PACKAGES:
         try:
             found[package] = importlib.metadata.version(package)

@@ -103,8 +103,7 @@ class Journal:
     def open(self) -> None:
         """Read what earlier runs left, if nobody else does the same now. From now on there is something to record."""
         if not self._path:
-            self._warn("there is no home directory: an interrupted job begins anew")
-            return
+            return  # nobody's home: an interrupted job begins anew
         self.phase = Phase.ABSENT
         with self._troubles():
             for _ in range(_TRIES):

@@ -354,7 +354,7 @@ async def _copied(engine, source):
 def test_a_process_that_is_not_ours(monkeypatch, answer, error, message):
     """What it says is bounded, and never believed."""
     assert "engine_process" in BOOT
-    monkeypatch.setattr(engine_job, "BOOT", f"import sys;sys.stdin.read();{answer}")
+    monkeypatch.setattr(engine_job, "BOOT", f"import sys;sys.stdin.buffer.read();{answer}")
 
     async def main():
         with pytest.raises(Exception, match=message) as caught:

@@ -43,7 +43,7 @@ def test_every_option_of_the_command_is_offered(verb):
     flags = {flag for option in options_of(verb) for flag in option.flags}
     offered = set(texts(verb, "-"))
     assert offered >= flags
-    assert offered - flags <= {"--help", "--no-progress"}
+    assert offered - flags <= {"--help", "--no-progress", "--no-resume"}
 
 
 def test_options_before_the_command():

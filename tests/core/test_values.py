@@ -111,6 +111,7 @@ def test_join_tags_bounds():
 
 def option(shape, **columns):
     """A row of the given shape."""
+    columns = {"verbs": frozenset({"cp"}), **columns}
     return values.Option(name="some-name", path="transfer.x", help="", shape=shape, **columns)
 
 

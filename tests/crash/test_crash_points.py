@@ -42,5 +42,5 @@ def test_a_kill_at_any_named_point_loses_nothing(lab: Lab, scenario: Scenario) -
             Strike("worker", operation),
         ]
         lab.trial(scenario, seed).run(iter(strikes))
-        # Where everything is done when the third comes, there is nothing left to strike.
-        assert lab.kills >= before + 2, f"{operation} came {lab.kills - before} times"
+        # Where a kill came too late to prevent the end, there is nothing left for the next ones to strike.
+        assert lab.kills > before, f"{operation} never came"
