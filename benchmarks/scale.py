@@ -43,10 +43,10 @@ async def chunks():
         yield piece
 
 async def main():
-    config = S3Config("bench", endpoint_url=url, region="us-east-1")
+    config = S3Config("bench", endpoint=url, region="us-east-1")
     async with S3Client(config) as client:
         if what == "up":
-            await client.upload_stream("up/stream", chunks())
+            await client.upload_stream(chunks(), "up/stream")
             return amount
         if what == "down":
             return sum([len(piece) async for piece in client.stream(f"synth/{amount}/1/0000/0000000.bin")])
@@ -134,6 +134,7 @@ def main() -> int:
             ("up", "`upload_stream`", options.bytes, "GiB"),
             ("down", "`stream`", options.bytes, "GiB"),
             ("list", "`iter_objects`", min(options.names, 1_000_000), "names"),
+            ("list", "`iter_objects`, for the size of the process itself", 1_000, "names"),
         ):
             started_s = time.monotonic()
             taken = run_library(what, target.url, amount)
