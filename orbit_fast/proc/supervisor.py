@@ -178,9 +178,11 @@ class Supervisor:
             self._take_ended()
             if self._deadline_s is None and len(self._crew) < self._processes:
                 self._crew.start_up_to(self._ledger.wanted_workers())
+        was_found = self._search.is_over
         if self._has_ended():
             self._is_over = True
             return
+        has_more = has_more or (was_found and not self._search.is_over)  # what comes last has just begun
         self._crew.listen(wanted=not self._report.is_congested)
         watch_writers(self.selector, self._report.writers)
         for key, _ in self.selector.select(0 if has_more else self._governor.every_s):
@@ -204,10 +206,8 @@ class Supervisor:
 
     def _find(self) -> bool:
         """Let the finders find; whether they can go on at once."""
-        if not self.sides.is_found or self._search.is_over:
-            return False
         try:
-            return self._search.step()
+            return self.sides.is_found and not self._search.is_over and self._search.step()
         except S3Error as error:
             self._stop_job(Failure.of(error))
             return False

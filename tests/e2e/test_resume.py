@@ -201,7 +201,7 @@ def test_two_runs_of_one_command_at_once(server, gate, orbit, here, state):
     with orbit.start(*up) as first:
         hold.wait_for(1)
         with orbit.start(*up, "-v") as second:
-            hold.wait_for(3)
+            hold.wait_for(7)  # three of the first one's, all four of the second one's
             hold.release()
             result = finish(second)
         assert finish(first).expect(0).done
