@@ -1,11 +1,4 @@
-"""What S3 answers: errors, errors inside successes, no answer worth the name, redirects, ambiguous framing.
-
-Rows without a test here:
-
-===  ==================================================================================================================
-A27  per-key errors of DeleteObjects: there is no command yet that deletes.
-===  ==================================================================================================================
-"""
+"""What S3 answers: errors, errors inside successes, no answer worth the name, redirects, ambiguous framing."""
 
 from __future__ import annotations
 
@@ -284,3 +277,16 @@ def test_a3_a_copy_that_is_made_and_answered_badly_is_looked_at(lab):
     lab.plan.add(Rule(action=act.lose_reply(), operation="CopyObject"))
     lab.copy().right()
     assert lab.server.store.keys(OTHER) == ["object"]
+
+
+def test_a27_a_key_that_could_not_be_deleted_is_a_failure(lab):
+    """An error for one key inside the 200 of DeleteObjects: that key fails, the others are gone, the exit code is 1."""
+    refused = "<DeleteResult><Error><Key>p/b</Key><Code>AccessDenied</Code><Message>no</Message></Error></DeleteResult>"
+    for key in ("p/a", "p/b", "p/c"):
+        lab.put(key, b"x")
+    lab.plan.add(Rule(action=act.reply(body=refused, headers=XML), operation="DeleteObjects"))
+    arguments = ("rm", "--json", "--recursive", "--endpoint-url", lab.endpoint_url, f"s3://{BUCKET}/p")
+    result = command.Orbit(lab.environment)(*arguments)
+    assert result.code == 1, result.out + result.err
+    assert [(event["source"], event["code"]) for event in result.failures] == [(f"s3://{BUCKET}/p/b", "AccessDenied")]
+    assert (result.summary["files_deleted"], result.summary["files_failed"]) == (2, 1)
