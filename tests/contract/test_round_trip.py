@@ -7,6 +7,7 @@ import contextlib
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.contract.conftest import lay_out
 from tests.kit.buckets import objects_of
 from tests.kit.buckets import put_all
 from tests.kit.buckets import uploads_of
@@ -57,6 +58,7 @@ def test_tree_survives(endpoint, judge, orbit, new_place, tmp_path):
     refused = REFUSED_FILES[endpoint.kind]
     wanted = {name: data for name, data in files.items() if name not in refused}
     source, place = make_tree(tmp_path / "src", files), new_place()
+    lay_out(endpoint, judge, place, [f"p/{name}" for name in wanted])
 
     up = orbit("cp", "-R", "--json", "--part-size", "5", source, f"{place}p").expect(1 if refused else 0)
 
@@ -104,6 +106,7 @@ def test_keys_survive_inside_the_service(http_endpoint, http_judge, http_orbit, 
             if key not in (unkept or ()):
                 put_all(judge, source.bucket, {source.prefix + key: content(number, 100 + number)})
     kept = objects_of(judge, source.bucket, source.prefix)
+    lay_out(http_endpoint, judge, target, ["copy/plain"])
 
     copied = http_orbit("cp", "-R", "--json", str(source), f"{target}copy/").expect(0)
 
@@ -114,10 +117,11 @@ def test_keys_survive_inside_the_service(http_endpoint, http_judge, http_orbit, 
 
 
 @pytest.mark.slow
-def test_listing_of_several_pages(http_orbit, new_http_place, tmp_path):
+def test_listing_of_several_pages(http_endpoint, http_judge, http_orbit, new_http_place, tmp_path):
     """More objects than one listing page holds (1,000) all go up and all come back."""
     files = {f"{number % 7}/{number:04} +": content(number, 8) for number in range(1_010)}
     source, place = make_tree(tmp_path / "src", files), new_http_place()
+    lay_out(http_endpoint, http_judge, place, [f"many/{name}" for name in files])
 
     up = http_orbit("cp", "-R", "--json", source, f"{place}many").expect(0)
     down = http_orbit("cp", "-R", "--json", f"{place}many/", tmp_path / "back").expect(0)
