@@ -26,6 +26,7 @@ from orbit_fast.cli.streams import print_data
 from orbit_fast.cli.streams import print_version
 from orbit_fast.cli.verb import Invocation
 from orbit_fast.cli.verb import Verb
+from orbit_fast.core.foreign_options import option_meant
 from orbit_fast.core.options import TABLE
 from orbit_fast.core.options import build_settings
 from orbit_fast.core.options import gather
@@ -270,8 +271,7 @@ def _option_meant(flag: str, command: click.Command) -> str:
     if isinstance(command, VerbCommand) and any(flag in option.flags for option in TABLE):
         return f"{flag} is not an option of {command.name}"
     known = [opt for param in command.params for opt in (*param.opts, *param.secondary_opts)]
-    alike = [opt for opt in known if opt.startswith("--") == flag.startswith("--")]
-    return f"no such option: {flag}{did_you_mean(flag, alike)}"
+    return f"no such option: {flag}{option_meant(flag, known)}"
 
 
 def _merge(before: object, after: object) -> object:

@@ -108,7 +108,7 @@ class Names:
         try:
             with path.open("rb") as file:
                 answer = msgspec.json.decode(file.read(_MOST_BYTES), type=Answer)
-        except (OSError, msgspec.DecodeError):
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
             return None
         return answer if 0 <= self.now_s - answer.at_s < KEPT_S else None
 

@@ -12,10 +12,6 @@ from dataclasses import dataclass
 from dataclasses import field
 from typing import Final
 
-from orbit_fast.core.errors import AccessDenied
-from orbit_fast.core.errors import BucketNotFound
-from orbit_fast.core.errors import ClockSkew
-from orbit_fast.core.errors import ExpiredCredentials
 from orbit_fast.core.errors import NoSuchHost
 from orbit_fast.core.errors import S3Error
 from orbit_fast.core.errors import Timeout
@@ -69,16 +65,10 @@ class Check:
     facts: Mapping[str, str | float | bool] = field(default_factory=dict)
 
 
-_ADVICE_BY_CODE: Final = {
+_ADVICE_BY_CODE: Final = {  # what a service answers has its own (`core.advice`)
     "E_TLS": "use http:// or the right port: what answers there does not speak TLS",
-    "InvalidAccessKeyId": "these keys are another service's, or were deleted: look at --profile and the environment",
-    "SignatureDoesNotMatch": "the secret key is wrong: look at the credentials, and at --region",
 }
 _ADVICE: Final[tuple[tuple[type[S3Error], str], ...]] = (
-    (ExpiredCredentials, "renew them: log in again (aws sso login), or fetch new temporary keys"),
-    (ClockSkew, "set this machine's clock (NTP)"),
-    (BucketNotFound, "look at the name (orbit ls), or make the bucket (orbit mb)"),
-    (AccessDenied, "let the policy of the user, role or bucket allow it, or use other credentials (--profile)"),
     (NoSuchHost, "look at the endpoint's name (--endpoint-url), and at the name server (/etc/resolv.conf)"),
     (TlsTrust, "trust the certificate's authority with --ca-bundle FILE, or use the name that the certificate has"),
     (Timeout, "look at firewalls and proxies between here and there"),
@@ -89,7 +79,7 @@ _GENERAL_ADVICE: Final = "run again with --log-level debug, and look at the serv
 def failed(name: str, error: S3Error, *, advice: str = "", health: Health = Health.FAIL) -> Check:
     """Something that ended with an error."""
     general = next((text for kind, text in _ADVICE if isinstance(error, kind)), _GENERAL_ADVICE)
-    found = advice or _ADVICE_BY_CODE.get(error.code) or general
+    found = advice or error.advice or _ADVICE_BY_CODE.get(error.code) or general
     message = redact(" ".join(error.message.split())).removeprefix(f"{error.code}: ")
     return Check(name=name, health=health, message=f"{error.code}: {message}", advice=found)
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
 
+from orbit_fast.core.advice import advise
 from orbit_fast.core.decode_facts import http_date_ns
 from orbit_fast.core.errors import AccessDenied
 from orbit_fast.core.errors import Authentication
@@ -84,6 +85,7 @@ _CLASS_OF_OUR_CODE: Final[dict[str, type[S3Error]]] = {
     "E_DENIED": Authentication,
     "E_EMPTY_SOURCE": InvalidConfig,
     "E_ETAG_MISMATCH": ChecksumMismatch,
+    "E_FILTERS_CHANGED": InvalidConfig,
     "E_HTTP": BadReply,
     "E_HTTP_LIMIT": BadReply,
     "E_LIST_LOOP": BadReply,
@@ -183,16 +185,20 @@ def error_of(
     error = _make(kind, told, request=request, bucket=bucket)
     error.retry_after_s = told.retry_after_s
     error.region = told.region
+    error.advice = advise(error, request, bucket)
     return error
 
 
-def error_of_code(code: str, message: str, *, bucket: str, key: str) -> S3Error:
-    """The error of one key inside an answer that is about many (DeleteObjects)."""
-    kind = _CLASS_OF_CODE.get(code, Service)
+def error_of_code(code: str, message: str, *, bucket: str, request: Request) -> S3Error:
+    """The error of what was asked of one key, told inside an answer that is about many, or in the middle of one."""
+    kind, key = _CLASS_OF_CODE.get(code, Service), request.key
     if issubclass(kind, NotFound):
-        return NotFound(bucket, key, code=code)
-    clean = _clean(message)[:_MAX_MESSAGE]
-    return kind(f"{_clean(code)[:_MAX_CODE]}: {clean} ({_place(bucket, key)})", code=_clean(code)[:_MAX_CODE])
+        error: S3Error = NotFound(bucket, key, code=code)
+    else:
+        clean = _clean(message)[:_MAX_MESSAGE]
+        error = kind(f"{_clean(code)[:_MAX_CODE]}: {clean} ({_place(bucket, key)})", code=_clean(code)[:_MAX_CODE])
+    error.advice = advise(error, request, bucket)
+    return error
 
 
 def error_told(message: str, code: str, *, status: int, request_id: str, place: str) -> S3Error:

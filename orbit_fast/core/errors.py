@@ -44,6 +44,7 @@ class S3Error(Exception):
 
     Attributes:
         message: one line, no secret in it.
+        advice: what to do next, where the message does not say so already; ``str`` of the error has both.
         code: S3's error code where the service sent one, else one of ours (``E_…``).
         status: HTTP status, or 0 where there was no answer.
         request_id: the service's ``x-amz-request-id``, or ``''``.
@@ -70,6 +71,7 @@ class S3Error(Exception):
     ) -> None:
         super().__init__(message)
         self.message = message
+        self.advice = ""
         self.code = code or self.default_code
         self.status = status
         self.request_id = request_id
@@ -83,8 +85,15 @@ class S3Error(Exception):
         """Whether the same request, sent again, can succeed."""
         return self.retryable
 
+    def told(self, detail: str = "") -> str:
+        """What happened, `detail` if there is one, and what to do next: one line, with no secret in it."""
+        line = f"{self.message} ({detail})" if detail else self.message
+        if not self.advice:
+            return line
+        return f"{line}: {self.advice}" if line.endswith(")") else f"{line} ({self.advice})"
+
     def __str__(self) -> str:
-        return self.message
+        return self.told()
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.message!r}, code={self.code!r}, status={self.status})"

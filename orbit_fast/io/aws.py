@@ -94,7 +94,8 @@ def _translated(error: Exception, profile: str) -> S3Error:
 
     facts = getattr(error, "kwargs", {})
     if isinstance(error, exceptions.ProfileNotFound):
-        return InvalidConfig(f"no such AWS profile: {facts.get('profile', profile)}")
+        name = facts.get("profile", profile)
+        return InvalidConfig(f"no such AWS profile: {name} (aws configure list-profiles says which there are)")
     if isinstance(error, exceptions.ConfigParseError):
         return InvalidConfig(f"not a readable AWS configuration file: {facts.get('path', '')}")
     if isinstance(error, exceptions.PartialCredentialsError):

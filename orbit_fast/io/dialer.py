@@ -92,4 +92,6 @@ class Dialer:
         failure = tls.failure_of(error, self._host) if self.is_tls else None
         if failure is not None:
             return failure
-        return ConnectFailed(f"{self} ({address}) takes no connection: {error.strerror or error}")
+        reason = error.strerror or error
+        where = f"{self} ({address})"
+        return ConnectFailed(f"{where} takes no connection: {reason} (does it run, is --endpoint-url right?)")

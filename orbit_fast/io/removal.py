@@ -9,8 +9,6 @@ from types import MappingProxyType
 from typing import Any
 from typing import Final
 
-from msgspec.structs import replace
-
 from orbit_fast.core.decode import DeletedKey
 from orbit_fast.core.errors import Cancelled
 from orbit_fast.core.errors import S3Error
@@ -124,9 +122,7 @@ class Removal:
 
     def _failed(self, site: int, name: Name, error: S3Error) -> None:
         key, version_id = name
-        failure = Failure.of(error)
-        if version_id:
-            failure = replace(failure, message=f"{failure.message} (version {version_id})")
+        failure = Failure.of(error, f"version {version_id}" if version_id else "")
         source = f"s3://{self._given.around.sites[site].bucket}/{key}"
         lines = self._renderer.failed((source, ""), failure, failure.attempts, line=self._given.line)
         self._given.say(lines.out, lines.err)

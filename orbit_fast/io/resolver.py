@@ -109,5 +109,5 @@ def _failure_of(error: socket.gaierror | UnicodeError, host: str) -> S3Error:
     if isinstance(error, UnicodeError):
         return NoSuchHost(f"{host!a} is not a host name")
     if error.errno in _UNKNOWN_NAME:
-        return NoSuchHost(f"the host {host} does not exist (is the endpoint's name right?)")
+        return NoSuchHost(f"the host {host} does not exist (is --endpoint-url right, or --region?)")
     return ConnectFailed(f"the name {host} cannot be resolved: {error.strerror or error}", code="E_DNS")

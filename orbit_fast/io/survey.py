@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from orbit_fast.core.advice import nothing_matches
 from orbit_fast.core.decode_versions import ListedVersion
-from orbit_fast.core.errors import SourceMissing
 from orbit_fast.core.filters import Selection
 from orbit_fast.core.model import Entry
 from orbit_fast.core.reach import Reach
@@ -73,7 +73,7 @@ class Survey:
                 continue
             return self._seen(stretch, haul)
         if not self._is_any and not self._reach.is_bucket:
-            raise SourceMissing(f"nothing matches {self._reach.url}")
+            raise nothing_matches(self._reach.url)
         return None
 
     def close(self) -> None:

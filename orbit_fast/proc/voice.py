@@ -21,6 +21,7 @@ from orbit_fast.core.tally import Tally
 
 if TYPE_CHECKING:
     from orbit_fast.core.work import Line
+    from orbit_fast.proc.report import Level
     from orbit_fast.proc.report import Report
 
 
@@ -104,6 +105,10 @@ class LineVoice(Voice):
         """As every voice; the line has failed with it."""
         self.failures += 1
         super().failed(pair, failure, line=line)
+
+    def log(self, level: Level, text: str) -> None:
+        """As the job's."""
+        self._report.log(level, text)
 
     def refused(self, failure: Failure, *, stops: bool) -> None:  # noqa: ARG002 - a line is not a job: it just fails
         """What comes last is not done: the line has failed."""

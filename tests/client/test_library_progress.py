@@ -111,7 +111,7 @@ def test_a_failure_and_a_cancellation_are_told(server):
     on_loop(main())
     failed = [event for event in events if isinstance(event, TransferFailed)]
     assert [(event.error, event.bytes_transferred) for event in failed] == [
-        ("no such object: s3://held/none", 0),
+        ("no such object: s3://held/none (orbit ls s3://held/ says what is there)", 0),
         ("cancelled", 0),
     ]
 

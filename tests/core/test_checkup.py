@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from orbit_fast.core import encode
 from orbit_fast.core.checkup import Check
 from orbit_fast.core.checkup import Health
 from orbit_fast.core.checkup import check_files
@@ -13,10 +14,9 @@ from orbit_fast.core.checkup import check_skew
 from orbit_fast.core.checkup import failed
 from orbit_fast.core.checkup import is_broken
 from orbit_fast.core.checkup import suggest
-from orbit_fast.core.errors import AccessDenied
-from orbit_fast.core.errors import Authentication
-from orbit_fast.core.errors import BucketNotFound
+from orbit_fast.core.decode_errors import error_of
 from orbit_fast.core.errors import Network
+from orbit_fast.core.errors import TlsTrust
 from orbit_fast.core.provenance import Setting
 from orbit_fast.core.render.doctor import check_line
 from orbit_fast.core.render.doctor import totals_line
@@ -81,16 +81,17 @@ def test_suggestions(soft, workers):
     assert suggest(2, soft_files=soft).message == f"--processes 2 --workers {workers}"
 
 
+def answered(status):
+    """The error of an answer without a body."""
+    return error_of(status, {}, b"", request=encode.head_bucket(), bucket="b")
+
+
 @pytest.mark.parametrize(
     ("error", "message", "advice"),
     [
-        (BucketNotFound("no such bucket (s3://b)"), "NoSuchBucket: no such bucket (s3://b)", "orbit mb"),
-        (AccessDenied("no"), "AccessDenied: no", "policy"),
-        (
-            Authentication("SignatureDoesNotMatch: x", code="SignatureDoesNotMatch"),
-            "SignatureDoesNotMatch: x",
-            "secret",
-        ),
+        (answered(404), "NoSuchBucket: no such bucket (s3://b)", "orbit mb s3://b"),
+        (answered(403), "AccessDenied: HTTP 403 Forbidden (s3://b)", "it needs s3:ListBucket"),
+        (TlsTrust("who?"), "E_TLS_TRUST: who?", "--ca-bundle"),
         (Network("a\nb"), "E_CONN_RESET: a b", "--log-level debug"),
     ],
 )

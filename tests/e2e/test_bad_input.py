@@ -21,15 +21,26 @@ EXPIRED = {"AWS_ACCESS_KEY_ID": "ASIAEXPIRED000000000", "AWS_SECRET_ACCESS_KEY":
 NOBODY = {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None, "AWS_EC2_METADATA_DISABLED": "true"}
 
 NO_BUCKET = "NoSuchBucket: NoSuchBucket: The specified bucket does not exist"
+MAKE_IT = ": look at the name (orbit ls says what there is), or make it with orbit mb s3://gone"
 BAD_SIGNATURE = (
     "SignatureDoesNotMatch: SignatureDoesNotMatch: The request signature we calculated does not match the signature "
     "you provided. Check your key and signing method."
 )
 UNKNOWN = "InvalidAccessKeyId: InvalidAccessKeyId: The AWS Access Key Id you provided does not exist in our records."
+LOOK_AT_SECRET = ": look at AWS_SECRET_ACCESS_KEY or --profile: the secret key is not that key id's"
+LOOK_AT_KEY = ": look at AWS_ACCESS_KEY_ID or --profile, and whether --endpoint-url is the keys' service"
+TOO_LATE = "ExpiredToken: ExpiredToken: The provided token has expired."
+RENEW = ": get fresh ones: log in again (aws sso login), or renew the temporary keys"
+LOOK = "(orbit ls s3://bkt/ says what is there)"
+UNSIGNED = (
+    "AccessDenied: AccessDenied: Access Denied (s3://bkt/k): it needs s3:GetObject; where readers pay, "
+    "--request-payer; --profile names other credentials"
+)
 NO_CREDENTIALS = (
     "E_CREDENTIALS: no credentials found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile with "
     "--profile, run 'aws configure', or use --no-sign-request for public buckets"
 )
+PROFILES = "(aws configure list-profiles says which there are)"
 UNTRUSTED = (
     "E_TLS_TRUST: the certificate of 127.0.0.1 is not trusted: unable to get local issuer certificate "
     "(give its authority with --ca-bundle FILE)"
@@ -39,34 +50,38 @@ SIZES = "(for example 50MiB, 1.5GB, 64K, 4096)"
 ROWS = {
     "no such file": ("cp D/nope s3://bkt/", {}, "E_NO_SOURCE: no such file or directory: D/nope"),
     "no such directory": ("cp -R D/nope s3://bkt/", {}, "E_NO_SOURCE: no such file or directory: D/nope"),
-    "no such key": ("cp s3://bkt/nope D/o", {}, "NoSuchKey: no such object: s3://bkt/nope"),
-    "no such key to copy": ("cp s3://bkt/nope s3://bkt/o", {}, "NoSuchKey: no such object: s3://bkt/nope"),
-    "nothing under the prefix": ("cp -R s3://bkt/nope/ D/o", {}, "E_NO_SOURCE: nothing matches s3://bkt/nope/"),
-    "nothing matches": ("cp s3://bkt/nope* D/o", {}, "E_NO_SOURCE: nothing matches s3://bkt/nope*"),
-    "no such bucket, list": ("cp -R s3://gone/ D/o", {}, f"{NO_BUCKET} (s3://gone)"),
-    "no such bucket, key": ("cp s3://gone/k D/o", {}, f"{NO_BUCKET} (s3://gone/k)"),
-    "no such bucket, tree": ("cp -R D/dir s3://gone/", {}, f"{NO_BUCKET} (s3://gone)"),
-    "wrong secret, list": ("cp -R s3://bkt/ D/o", WRONG_SECRET, f"{BAD_SIGNATURE} (s3://bkt)"),
-    "wrong secret, key": ("cp s3://bkt/k D/o", WRONG_SECRET, f"{BAD_SIGNATURE} (s3://bkt/k)"),
-    "wrong secret, tree": ("cp -R D/dir s3://bkt/", WRONG_SECRET, f"{BAD_SIGNATURE} (s3://bkt)"),
+    "no such key": ("cp s3://bkt/nope D/o", {}, f"NoSuchKey: no such object: s3://bkt/nope {LOOK}"),
+    "no such key to copy": ("cp s3://bkt/nope s3://bkt/o", {}, f"NoSuchKey: no such object: s3://bkt/nope {LOOK}"),
+    "nothing under the prefix": ("cp -R s3://bkt/nope/ D/o", {}, f"E_NO_SOURCE: nothing matches s3://bkt/nope/ {LOOK}"),
+    "nothing matches": ("cp s3://bkt/nope* D/o", {}, f"E_NO_SOURCE: nothing matches s3://bkt/nope* {LOOK}"),
+    "no such bucket, list": ("cp -R s3://gone/ D/o", {}, f"{NO_BUCKET} (s3://gone){MAKE_IT}"),
+    "no such bucket, key": ("cp s3://gone/k D/o", {}, f"{NO_BUCKET} (s3://gone/k){MAKE_IT}"),
+    "no such bucket, tree": ("cp -R D/dir s3://gone/", {}, f"{NO_BUCKET} (s3://gone){MAKE_IT}"),
+    "wrong secret, list": ("cp -R s3://bkt/ D/o", WRONG_SECRET, f"{BAD_SIGNATURE} (s3://bkt){LOOK_AT_SECRET}"),
+    "wrong secret, key": ("cp s3://bkt/k D/o", WRONG_SECRET, f"{BAD_SIGNATURE} (s3://bkt/k){LOOK_AT_SECRET}"),
+    "wrong secret, tree": ("cp -R D/dir s3://bkt/", WRONG_SECRET, f"{BAD_SIGNATURE} (s3://bkt){LOOK_AT_SECRET}"),
     "unknown access key": (
         "cp s3://bkt/k D/o",
         UNKNOWN_KEY,
-        f"{UNKNOWN} (s3://bkt/k)",
+        f"{UNKNOWN} (s3://bkt/k){LOOK_AT_KEY}",
     ),
     "expired token, key": (
         "cp s3://bkt/k D/o",
         EXPIRED,
-        "ExpiredToken: ExpiredToken: The provided token has expired. (s3://bkt/k)",
+        f"{TOO_LATE} (s3://bkt/k){RENEW}",
     ),
     "expired token, tree": (
         "cp -R D/dir s3://bkt/",
         EXPIRED,
-        "ExpiredToken: ExpiredToken: The provided token has expired. (s3://bkt)",
+        f"{TOO_LATE} (s3://bkt){RENEW}",
     ),
     "no credentials": ("cp s3://bkt/k D/o", NOBODY, NO_CREDENTIALS),
-    "unsigned": ("cp s3://bkt/k D/o --no-sign-request", {}, "AccessDenied: AccessDenied: Access Denied (s3://bkt/k)"),
-    "no such profile": ("cp s3://bkt/k D/o --aws-profile nobody", {}, "E_USAGE: no such AWS profile: nobody"),
+    "unsigned": ("cp s3://bkt/k D/o --no-sign-request", {}, UNSIGNED),
+    "no such profile": (
+        "cp s3://bkt/k D/o --aws-profile nobody",
+        {},
+        f"E_USAGE: no such AWS profile: nobody {PROFILES}",
+    ),
     "endpoint without scheme": (
         "cp s3://bkt/k D/o --endpoint-url localhost:9000",
         {},
@@ -85,12 +100,12 @@ ROWS = {
     "nobody listens": (
         "cp -R D/dir s3://bkt/ --endpoint-url CLOSED --retry-attempts 1",
         {},
-        "E_CONNECT: CLOSED (127.0.0.1) takes no connection: Connection refused",
+        "E_CONNECT: CLOSED (127.0.0.1) takes no connection: Connection refused (does it run, is --endpoint-url right?)",
     ),
     "no such host": (
         "cp s3://bkt/k D/o --endpoint-url http://no-such-host.invalid --retry-attempts 1",
         {},
-        "E_DNS: the host no-such-host.invalid does not exist (is the endpoint's name right?)",
+        "E_DNS: the host no-such-host.invalid does not exist (is --endpoint-url right, or --region?)",
     ),
     "untrusted certificate": ("cp s3://bkt/k D/o --endpoint-url TLS", {}, UNTRUSTED),
     "untrusted certificate, tree": ("cp -R D/dir s3://bkt/ --endpoint-url TLS", {}, UNTRUSTED),
@@ -156,26 +171,31 @@ ROWS = {
 }
 
 OBJECT_ROWS = {
-    "no such bucket": ("cp D/f s3://gone/", {}, "D/f s3://gone/f", f"{NO_BUCKET} (s3://gone/f)"),
+    "no such bucket": ("cp D/f s3://gone/", {}, "D/f s3://gone/f", f"{NO_BUCKET} (s3://gone/f){MAKE_IT}"),
     "no such bucket to copy to": (
         "cp s3://bkt/k s3://gone/",
         {},
         "s3://bkt/k s3://gone/k",
-        f"{NO_BUCKET} (s3://gone/k)",
+        f"{NO_BUCKET} (s3://gone/k){MAKE_IT}",
     ),
-    "wrong secret": ("cp D/f s3://bkt/", WRONG_SECRET, "D/f s3://bkt/f", f"{BAD_SIGNATURE} (s3://bkt/f)"),
+    "wrong secret": (
+        "cp D/f s3://bkt/",
+        WRONG_SECRET,
+        "D/f s3://bkt/f",
+        f"{BAD_SIGNATURE} (s3://bkt/f){LOOK_AT_SECRET}",
+    ),
     "expired token": (
         "cp D/f s3://bkt/",
         EXPIRED,
         "D/f s3://bkt/f",
-        "ExpiredToken: ExpiredToken: The provided token has expired. (s3://bkt/f)",
+        f"{TOO_LATE} (s3://bkt/f){RENEW}",
     ),
     "untrusted certificate": ("cp D/f s3://bkt/ --endpoint-url TLS", {}, "D/f s3://bkt/f", UNTRUSTED),
     "nobody listens": (
         "cp D/f s3://bkt/ --endpoint-url CLOSED --retry-attempts 1",
         {},
         "D/f s3://bkt/f",
-        "E_CONNECT: CLOSED (127.0.0.1) takes no connection: Connection refused",
+        "E_CONNECT: CLOSED (127.0.0.1) takes no connection: Connection refused (does it run, is --endpoint-url right?)",
     ),
     "metadata that no header carries": (
         "cp D/f s3://bkt/ --metadata a=\u00e9",

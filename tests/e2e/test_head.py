@@ -27,12 +27,16 @@ def test_a_bucket(orbit):
     assert "region: us-east-1" in orbit("head", "s3://bkt").expect(0).lines
 
 
+LOOK = b" (orbit ls s3://bkt/ says what is there)\n"
+MAKE_IT = b": look at the name (orbit ls says what there is), or make it with orbit mb s3://nowhere\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        (("s3://bkt/none",), b'ERROR "head s3://bkt/none": NoSuchKey: no such object: s3://bkt/none\n'),
+        (("s3://bkt/none",), b'ERROR "head s3://bkt/none": NoSuchKey: no such object: s3://bkt/none' + LOOK),
         (("s3://nowhere/k",), None),
-        (("s3://nowhere",), b'ERROR "head s3://nowhere": NoSuchBucket: no such bucket (s3://nowhere)\n'),
+        (("s3://nowhere",), b'ERROR "head s3://nowhere": NoSuchBucket: no such bucket (s3://nowhere)' + MAKE_IT),
         (("file",), b"ERROR \"head\": E_USAGE: head is about S3: 'file' does not begin with s3://\n"),
         ((), b'ERROR "head": E_USAGE: head takes one S3 URL: orbit head s3://bucket/key\n'),
     ],

@@ -109,6 +109,9 @@ def test_a_key_that_is_not_there(rm):
         assert (came.error, came.out) == (None, b"")
 
 
+LOOK = "orbit ls s3://bkt/ says what is there"
+
+
 @pytest.mark.parametrize(("argument", "options"), [("s3://bkt/no*", {}), ("s3://bkt/no", {"recursive": True})])
 def test_what_stands_for_nothing(rm, server, argument, options):
     """Alone it is what ends the command; beside others it is one that failed."""
@@ -117,7 +120,7 @@ def test_what_stands_for_nothing(rm, server, argument, options):
     assert came.out == b""
     came = rm(argument, "s3://bkt/logs2", **options)
     assert came.error is None
-    assert came.err == f'ERROR "rm {argument}": E_NO_SOURCE: nothing matches {argument}\n'.encode()
+    assert came.err == f'ERROR "rm {argument}": E_NO_SOURCE: nothing matches {argument} ({LOOK})\n'.encode()
     assert came.tallied[0].failed == 1
     assert "logs2" not in server.store.keys("bkt")
 
