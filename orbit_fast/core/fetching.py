@@ -2,6 +2,9 @@
 
 They are part of `messages`: `Open` → `Opened`, and for each range `Fetch` → `Fetched`. The bytes themselves do not
 travel with them: they stand in the stage, an area of the shared mapping that belongs to the supervisor.
+
+Where a service ignores ranges, a `Pour` has the whole object sent in one stream, and each `Fetch` that names it takes
+the next bytes of that: the stream waits while nobody asks. `Pour` is answered by `Fetched` at its end.
 """
 
 from __future__ import annotations
@@ -37,6 +40,7 @@ class Fetch(msgspec.Struct, frozen=True, array_like=True, tag=15):
         total: bytes of the whole object that the range belongs to.
         algorithm: checksum to compute over the range, or ``''``.
         variant: number of the settings, as `Item.variant`.
+        stream: number of the `Pour` that brings these bytes, or 0; with `size` 0: no more of it is wanted.
     """
 
     number: int
@@ -50,6 +54,29 @@ class Fetch(msgspec.Struct, frozen=True, array_like=True, tag=15):
     size: int = -1
     total: int = -1
     algorithm: str = ""
+    variant: int = 0
+    stream: int = 0
+
+
+class Pour(msgspec.Struct, frozen=True, array_like=True, tag=16):
+    """Have all of an object sent, for those `Fetch` that take pieces of it in their order.
+
+    Attributes:
+        number: the order's number.
+        site: which bucket.
+        key: which object.
+        total: its bytes.
+        etag: the version that must answer.
+        version_id: of the object, or ``''``.
+        variant: number of the settings, as `Item.variant`.
+    """
+
+    number: int
+    site: int
+    key: str
+    total: int
+    etag: str
+    version_id: str = ""
     variant: int = 0
 
 
@@ -94,3 +121,7 @@ class Fetched(msgspec.Struct, frozen=True, array_like=True, tag=64):
     content_type: str = ""
     storage_class: str = ""
     attempts: int = 1
+
+
+StageAsk = Open | Fetch | Pour
+StageAnswer = Opened | Fetched

@@ -18,8 +18,11 @@ What it promises
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
+from collections.abc import Sequence
 
 from orbit_fast.core.fetching import Fetch
+from orbit_fast.core.fetching import Pour
 from orbit_fast.core.hands import Crowd
 from orbit_fast.core.hands import Hands
 from orbit_fast.core.hands import Limits
@@ -175,7 +178,7 @@ class Ledger:
         hands = self._crowd.pop(worker, None)
         if hands is None:
             return []
-        for number in hands.asks:
+        for number in sorted(hands.asks, reverse=True):  # those that were asked first go first again
             if number in self._asks:
                 self._asks_waiting.appendleft(number)
         for item in hands.items.values():
@@ -249,14 +252,21 @@ class Ledger:
         held = [item for hands in self._crowd.values() for item in hands.items.values()]
         return held + self._shared.unfinished() + list(self._losses.items.values())
 
+    def take_idle_variants(self) -> Sequence[int]:
+        """Numbers of settings that nothing will be done with any more, each told once; whoever keeps count knows."""
+        return ()
+
     # --- dealing -----------------------------------------------------------------------------------------------------
 
     def _deal_asks(self, orders: list[tuple[int, Order]]) -> None:
         while self._asks_waiting:
             number = self._asks_waiting.popleft()
-            worker = self._crowd.least_loaded()
+            order = self._asks[number]
+            # Who takes pieces of a stream must find it in the same process.
+            is_streamed = isinstance(order, Pour) or (isinstance(order, Fetch) and order.stream)
+            worker = min(self._crowd) if is_streamed else self._crowd.least_loaded()
             self._crowd[worker].asks.add(number)
-            orders.append((worker, self._asks[number]))
+            orders.append((worker, order))
 
     def _deal_tasks(self, orders: list[tuple[int, Order]]) -> None:
         """Tasks are small, like whole items, and share their depth; what one asks for beside its first is its own."""
@@ -290,15 +300,25 @@ class Ledger:
             orders.append((worker, Transfer((item,))))
 
     def _deal_items(self, orders: list[tuple[int, Order]]) -> None:
+        """Evenly, in chunks that shrink as the backlog does; what a worker gets at once is one order."""
         depth = min(self._limits.depth, self._fair_share())
+        dealt: dict[int, list[Item]] = {}
         while self._backlog:
             worker = self._crowd.fewest_items()
             held = self._crowd[worker].items
             room = depth - len(held) - len(self._crowd[worker].tasks)
             if room <= 0 or self._crowd[worker].is_alone:
-                return
+                break
             chunk = max(1, min(CHUNK, room, len(self._backlog) // (4 * len(self._crowd))))
-            items = tuple(self._backlog.popleft() for _ in range(chunk))
+            items = [self._backlog.popleft() for _ in range(chunk)]
             for item in items:
                 held[item.number] = item
-            orders.append((worker, Transfer(items)))
+            dealt.setdefault(worker, []).extend(items)
+        for worker, items in dealt.items():
+            orders += [(worker, Transfer(tuple(batch))) for batch in _batches(items)]
+
+
+def _batches(items: list[Item]) -> Iterator[list[Item]]:
+    """The items in orders of `CHUNK`."""
+    for start in range(0, len(items), CHUNK):
+        yield items[start : start + CHUNK]

@@ -194,8 +194,12 @@ class LimitedConnection(ExpressConnection):
 
     def _go_on_reading(self) -> None:
         self._awaits_reading = False
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.resume_reading()
+        self._read_on()
+
+    @property
+    def _may_read(self) -> bool:
+        """Nothing speaks against reading."""
+        return not self._awaits_reading and super()._may_read
 
 
 class LimitedPool(Pool):

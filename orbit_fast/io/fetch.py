@@ -22,6 +22,7 @@ from orbit_fast.io.download import get_call
 from orbit_fast.io.download import prove_whole
 from orbit_fast.io.flow import Flow
 from orbit_fast.io.listing import named
+from orbit_fast.io.pour import take_piece
 from orbit_fast.io.proof import part_size
 from orbit_fast.io.sinks import Expected
 from orbit_fast.io.sinks import FileSink
@@ -74,6 +75,8 @@ def fetch(around: Surroundings, order: Fetch) -> Flow[Fetched]:
     """
     region = around.stage[order.at : order.at + order.room]
     try:
+        if order.stream:
+            return (yield from take_piece(around, order, region))
         if order.size < 0:
             return (yield from _fetch_whole(around, order, region))
         return (yield from _fetch_range(around, order, region))

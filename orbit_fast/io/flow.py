@@ -96,6 +96,8 @@ class Call:
         again: gives the request for another try, where that is not the same one.
         kept: bytes of the answer that have come for good: a try that adds to them is not counted.
         may_lag: what is asked for was written a moment ago: "not there" is tried again for `LAG_S` seconds.
+        hold: asked after every piece of the answer: whether the next one has to wait, until the function that it is
+            given is called.
     """
 
     request: Request
@@ -109,6 +111,7 @@ class Call:
     again: Callable[[], Request] | None = None
     kept: Callable[[], int] | None = None
     may_lag: bool = False
+    hold: Callable[[Callable[[], None]], bool] | None = None
 
 
 class Pause:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Sequence
 
 from orbit_fast.core.location import KeySource
@@ -77,10 +78,13 @@ class CatLines:
         self._wanted[line.number] = wanted = Wanted(line.settings, voice, is_line=True)
         self._cat.want(wanted)
 
-    def begin(self, line: Line, keys: Sequence[tuple[KeySource, int]], variant: int) -> None:
-        """The objects of a line that has its place can be looked for."""
+    def begin(
+        self, line: Line, keys: Sequence[tuple[KeySource, int]], variant: int, on_over: Callable[[], None]
+    ) -> None:
+        """The objects of a line that has its place can be looked for; `on_over` is called when all have ended."""
         wanted = self._wanted.pop(line.number)
         wanted.variant = variant
+        wanted.on_over = on_over
         self._look_in(wanted, keys)
 
     def drop(self, line: Line) -> None:

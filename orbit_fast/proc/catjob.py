@@ -32,6 +32,7 @@ from orbit_fast.io.clock import Clock
 from orbit_fast.io.diskerrors import Side as DiskSide
 from orbit_fast.io.diskerrors import local_error
 from orbit_fast.proc.fetching import Fetching
+from orbit_fast.proc.key_stream import Listings
 from orbit_fast.proc.outlet import Outlet
 from orbit_fast.proc.passing import Block
 from orbit_fast.proc.passing import Passing
@@ -111,6 +112,7 @@ class Cat:
         self._todo: deque[Passing] = deque()
         self._objects: deque[Passing] = deque()
         self._is_stopped = False
+        self._listings = Listings(Clock().monotonic_s)
         self.waiting: deque[Wanted] = deque()
         self.amount = Amount()
         if turns is not None:
@@ -123,7 +125,7 @@ class Cat:
     def look_in(self, wanted: Wanted, keys: Sequence[tuple[KeySource, int]]) -> None:
         """The arguments of a command, each with the number of its side; none where it came to nothing."""
         for key, site in keys:
-            wanted.add(Source(wanted, key, site, self))
+            wanted.add(Source(wanted, key, site, self, self._listings))
         wanted.is_open = False
         self._leave_over()
 
@@ -172,9 +174,9 @@ class Cat:
         if self._turns is not None:
             self._turns.end_turn()
 
-    def ask(self, asker: Asker, order: Ask) -> None:
-        """Have a page or a key fetched."""
-        self._questions.ask(asker, order)
+    def ask(self, asker: Asker, order: Ask) -> int:
+        """Have a page or a key fetched; the number that the answer will have."""
+        return self._questions.ask(asker, order)
 
     def take(self, wanted: Wanted, shown: str, site: int, entry: Entry, restore: str) -> None:
         """An object has been found."""
@@ -211,7 +213,7 @@ class Cat:
     def _leave_over(self) -> None:
         """Commands that are over are left, and lines may be written again until the next has something to write."""
         while self.waiting and self.waiting[0].is_over:
-            self.waiting.popleft()
+            self.waiting.popleft().on_over()
             if self._turns is not None:
                 self._turns.end_turn()
 
@@ -277,6 +279,7 @@ class Cat:
 
     def _end(self, passing: Passing) -> None:
         self._objects.popleft()
+        self._fetching.leave(passing)
         passing.wanted.waiting -= 1
         self._tell(passing)
         self._leave_over()

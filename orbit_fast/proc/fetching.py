@@ -1,8 +1,13 @@
-"""Objects for stdout: what of them is asked for, in which pieces, as far as there is room for it."""
+"""Objects for stdout: what of them is asked for, in which pieces, as far as there is room for it.
+
+Where a service turns out to ignore ranges, the pieces that it refused are asked for again, in their order, from one
+stream (`core.fetching.Pour`), and those behind them too.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -12,6 +17,8 @@ from orbit_fast.core.errors import S3Error
 from orbit_fast.core.fetching import Fetch
 from orbit_fast.core.fetching import Open
 from orbit_fast.core.fetching import Opened
+from orbit_fast.core.fetching import Pour
+from orbit_fast.core.messages import Answer
 from orbit_fast.core.messages import Failure
 from orbit_fast.core.plan import decide_archived
 from orbit_fast.core.ring import PAGE
@@ -47,6 +54,11 @@ class Fetching:
         self._in_flight -= 1
         self._ring.give_back(block.at)
 
+    def leave(self, passing: Passing) -> None:
+        """Nothing more of an object is wanted."""
+        if passing.is_streaming:
+            self._questions.ask(_NOBODY, _no_more(passing))
+
     def deal(self, passing: Passing) -> bool:
         """Ask for as much of the first unfinished object as may be asked for; whether that was the rest of it."""
         if passing.failure is not None:
@@ -66,7 +78,7 @@ class Fetching:
             return True
         most = passing.wanted.settings.transfer.concurrency
         while passing.next < passing.end:
-            if passing.in_flight >= most or not self._deal_range(passing, opened):
+            if _refused(passing) or passing.in_flight >= most or not self._deal_range(passing, opened):
                 return False
         passing.is_asked = True
         return True
@@ -130,17 +142,74 @@ class Fetching:
             size=size,
             total=opened.size,
             algorithm=passing.proof.range_algorithm if passing.proof is not None else "",
+            stream=passing.stream,
         )
         passing.next += size
         self._fetch(passing, order)
         return True
 
     def _fetch(self, passing: Passing, order: Fetch) -> None:
-        block = Block(order.at, passing, self._go_on)
+        order = replace(order, variant=passing.wanted.variant)
+        block = Block(order.at, passing, partial(self._came, passing), order)
         passing.blocks.append(block)
         passing.in_flight += 1
         self._in_flight += 1
-        self._questions.ask(block, replace(order, variant=passing.wanted.variant))
+        self._questions.ask(block, order)
+
+    def _came(self, passing: Passing) -> None:
+        """A piece has come, or will not. Those that the service did not send as ranges come in one stream, in order."""
+        refused = _refused(passing) if not passing.in_flight else []
+        failure = passing.failure or next((block.failure for block in passing.blocks if block.failure), None)
+        for block in refused:
+            block.is_refused = False
+            if failure is not None:
+                block.failure = failure
+                continue
+            if not passing.stream:
+                self._begin_stream(passing)
+            block.order = replace(block.order, stream=passing.stream)
+            passing.in_flight += 1
+            self._questions.ask(block, block.order)
+        self._go_on()
+
+    def _begin_stream(self, passing: Passing) -> None:
+        opened, entry = passing.opened, passing.entry
+        assert opened is not None, "ranges of it were asked for"
+        order = Pour(0, passing.site, entry.key, opened.size, opened.etag, entry.version_id, passing.wanted.variant)
+        passing.is_streaming = True
+        passing.stream = self._questions.ask(_Stream(passing), order)
+
+
+class _Stream:
+    """Asks for an object in one stream."""
+
+    def __init__(self, passing: Passing) -> None:
+        self._passing = passing
+
+    def answer(self, answer: Answer) -> Failure | None:
+        """All of it has been sent, or will not be."""
+        return self._passing.stream_ended(answer)
+
+
+class _Nobody:
+    """Asks for nothing that would have to be looked at."""
+
+    def answer(self, answer: Answer) -> Failure | None:  # noqa: ARG002 - see the class
+        """It makes no difference."""
+        return None
+
+
+_NOBODY = _Nobody()
+
+
+def _no_more(passing: Passing) -> Fetch:
+    """Nobody wants more of an object's stream."""
+    return Fetch(0, passing.site, "", 0, 0, size=0, variant=passing.wanted.variant, stream=passing.stream)
+
+
+def _refused(passing: Passing) -> list[Block]:
+    """What the service did not send as ranges."""
+    return [block for block in passing.blocks if block.is_refused]
 
 
 def _leave_archived(passing: Passing, opened: Opened) -> bool:

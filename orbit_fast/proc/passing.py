@@ -11,10 +11,12 @@ from msgspec.structs import replace
 
 from orbit_fast.core.errors import ChecksumMismatch
 from orbit_fast.core.errors import PreconditionFailed
+from orbit_fast.core.errors import RangeIgnored
 from orbit_fast.core.errors import Scope
 from orbit_fast.core.errors import Unverifiable
 from orbit_fast.core.errors import object_changing
 from orbit_fast.core.events import Landed
+from orbit_fast.core.fetching import Fetch
 from orbit_fast.core.fetching import Fetched
 from orbit_fast.core.fetching import Opened
 from orbit_fast.core.messages import Answer
@@ -34,6 +36,8 @@ class Block:
         at: where it is.
         passing: whose it is.
         go_on: called when the answer has come.
+        order: what was asked.
+        is_refused: the service does no ranges: it is to come in a stream.
         fetched: the answer, or None before it.
         failure: why nothing came, or None.
         written: bytes of it that have gone to stdout.
@@ -42,6 +46,8 @@ class Block:
     at: int
     passing: Passing
     go_on: Callable[[], None]
+    order: Fetch
+    is_refused: bool = False
     fetched: Fetched | None = None
     failure: Failure | None = None
     written: int = 0
@@ -59,7 +65,9 @@ class Block:
     def answer(self, answer: Answer) -> Failure | None:
         """It has come, or it will not; a failure that is every other object's too."""
         self.passing.in_flight -= 1
-        if isinstance(answer, Failed):
+        if isinstance(answer, Failed) and answer.failure.code == RangeIgnored.default_code and not self.order.stream:
+            self.is_refused = True
+        elif isinstance(answer, Failed):
             self.failure = self.passing.explained(answer.failure)
         else:
             assert isinstance(answer, Fetched), "nothing else is asked for"
@@ -90,6 +98,8 @@ class Passing:
         end: offset behind the last one that is wanted.
         is_asked: all of it has been asked for.
         is_opening: it is being looked at.
+        stream: number of the order by which all of it is sent, where the service does no ranges; 0: none.
+        is_streaming: that order has not been answered.
         blocks: what was asked for and has not been written, in order.
         in_flight: of those, the ones that have not come.
         written: bytes that have gone to stdout.
@@ -112,6 +122,8 @@ class Passing:
     end: int = 0
     is_asked: bool = False
     is_opening: bool = False
+    stream: int = 0
+    is_streaming: bool = False
     blocks: deque[Block] = field(default_factory=deque)
     in_flight: int = 0
     written: int = 0
@@ -136,6 +148,16 @@ class Passing:
         else:
             assert isinstance(answer, Opened), "nothing else is asked for"
             self.opened = answer
+        self.go_on()
+        return None
+
+    def stream_ended(self, answer: Answer) -> Failure | None:
+        """All of it has been sent, or will not be; a failure that is every other object's too."""
+        self.is_streaming = False
+        if isinstance(answer, Failed):
+            self.failure = self.failure or self.explained(answer.failure)
+            if answer.failure.scope == Scope.JOB and not self.wanted.is_line:
+                return answer.failure
         self.go_on()
         return None
 

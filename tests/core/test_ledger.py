@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from orbit_fast.core.fetching import Fetch
+from orbit_fast.core.fetching import Pour
 from orbit_fast.core.hands import MAX_LOSSES
 from orbit_fast.core.hands import Limits
 from orbit_fast.core.layout import plan_parts
@@ -75,15 +77,13 @@ def test_nothing_is_dealt_without_workers() -> None:
 
 
 def test_few_items_are_spread_one_by_one() -> None:
-    """Ten items and two workers: none of them gets more than one ahead."""
+    """Ten items and two workers: none of them gets more than one ahead; each gets its own in one order."""
     ledger = ready(0, 1)
     for number in range(1, 11):
         ledger.add(item(number))
-    dealt = [0, 0]
-    for worker, order in ledger.deal():
-        assert isinstance(order, Transfer)
-        dealt[worker] += len(order.items)
-    assert dealt == [5, 5]
+    orders = ledger.deal()
+    assert [len(order.items) for _, order in orders if isinstance(order, Transfer)] == [5, 5]
+    assert sorted(worker for worker, _ in orders) == [0, 1]
 
 
 def test_many_items_go_out_in_chunks_up_to_the_depth() -> None:
@@ -110,6 +110,18 @@ def test_a_held_ledger_deals_only_questions() -> None:
     assert ledger.deal() == [(0, ListPage(1, 0, ""))]
     ledger.is_held = False
     assert ledger.deal() == [(0, Transfer((item(1),)))]
+
+
+def test_pieces_of_a_stream_go_to_the_worker_that_has_it() -> None:
+    """Whatever else that one has to do; ranges go to the least loaded. When it dies, another goes on, in order."""
+    ledger = ready(0, 1)
+    ledger.ask(Pour(1, 0, "k", 100, "v1"))
+    for number in range(2, 30):
+        ledger.ask(Fetch(number, 0, "k", 0, 4096, offset=number, size=1, stream=1))
+    ledger.ask(Fetch(30, 0, "k", 0, 4096, offset=0, size=1))
+    assert [worker for worker, _ in ledger.deal()] == [0] * 29 + [1]
+    ledger.worker_lost(0)
+    assert [(worker, order.number) for worker, order in ledger.deal()] == [(1, number) for number in range(1, 30)]
 
 
 def test_parts_go_to_all_workers_within_the_objects_concurrency() -> None:

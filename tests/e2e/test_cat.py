@@ -124,6 +124,9 @@ def test_a_small_object_is_proven_before_a_byte_of_it_is_written(orbit, put, buc
     assert (result.code, result.out) == (3, b"")
 
 
+NOT_THERE = "NoSuchKey: no such object: s3://bkt/no (orbit ls s3://bkt/ says what is there)"
+
+
 def test_what_is_missing(orbit, put):
     """Alone: exit 2. Among others: one line, the others are written, exit 1. A wildcard without a match: 2."""
     put("a", b"a")
@@ -132,11 +135,15 @@ def test_what_is_missing(orbit, put):
     assert (result.code, result.out, result.errors) == (
         2,
         b"",
-        ['ERROR "cat": NoSuchKey: no such object: s3://bkt/no'],
+        [f'ERROR "cat": {NOT_THERE}'],
     )
     result = orbit("cat", "s3://bkt/a", "s3://bkt/no", "s3://bkt/b")
     assert (result.code, result.out) == (1, b"ab")
-    assert result.errors == ['ERROR "cat s3://bkt/no": NoSuchKey: no such object: s3://bkt/no']
+    assert result.errors == [f'ERROR "cat s3://bkt/no": {NOT_THERE}']
+    result = orbit("cat", "s3://bkt/a", "s3://bkt/n*", "s3://bkt/b")
+    assert (result.code, result.out) == (1, b"ab")
+    (line,) = result.errors
+    assert line.startswith('ERROR "cat s3://bkt/n*": E_NO_SOURCE: nothing matches s3://bkt/n*')
     result = orbit("cat", "s3://bkt/n*")
     assert (result.code, result.out, len(result.errors)) == (2, b"", 1)
     result = orbit("cat", "s3://no-such-bucket/a", "s3://bkt/a")
