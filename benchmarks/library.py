@@ -51,6 +51,7 @@ CALLS = (
     Call("range-64m", "GET a range of 64 MiB", 24),
     Call("put-16k", "PUT 16 KiB", 4000),
     Call("put-1m", "PUT 1 MiB", 600),
+    Call("put-1m-unsigned", "PUT 1 MiB, its payload not signed", 1000),
 )
 
 Taken = Mapping[str, Sequence[Mapping[str, float]]]
@@ -124,6 +125,10 @@ def page(versions: Mapping[str, str], results: Mapping[str, Taken], rounds: int)
         f"call; medians of {rounds} interleaved rounds, {IN_FLIGHT} calls in flight, on uvloop, over plain HTTP,\n"
         "against the load target of these benchmarks, with whatever each library verifies by default. Starting up is\n"
         "not in it.\n"
+        "\n"
+        "Over plain HTTP all four hash a body into the signature by default (SHA-256: 0.5 ms of CPU for 1 MiB here),\n"
+        "and all but obstore send a CRC of it besides. The last table is without the hash, for whom a trusted network\n"
+        "does as well; each library has a setting for that.\n"
         "\n"
         f"{named}; Python {platform.python_version()}, {os.cpu_count()} CPUs, Linux {platform.release()}.\n"
     )

@@ -27,6 +27,9 @@ KIB = 1024
 MIB = 1024 * KIB
 GIB = 1024 * MIB
 
+UNSIGNED_PUT = "put-unsigned"
+"""A put whose request is signed without its body, where the library lets one say so over plain HTTP."""
+
 Do = Callable[[int], Awaitable[int]]
 """One call; returns how many bytes it has moved."""
 
@@ -36,6 +39,7 @@ SIZES: Mapping[str, tuple[str, int]] = {
     "range-64m": ("range", 64 * MIB),
     "put-16k": ("put", 16 * KIB),
     "put-1m": ("put", MIB),
+    "put-1m-unsigned": (UNSIGNED_PUT, MIB),
 }
 
 
@@ -50,7 +54,14 @@ async def orbit(url: str, kind: str, size: int) -> AsyncIterator[Do]:
     from orbit_fast import S3Client  # noqa: PLC0415 - each library loads itself alone
     from orbit_fast import S3Config  # noqa: PLC0415
 
-    config = S3Config(BUCKET, endpoint=url, region="us-east-1", access_key=KEYS["access"], secret_key=KEYS["secret"])
+    config = S3Config(
+        BUCKET,
+        endpoint=url,
+        region="us-east-1",
+        access_key=KEYS["access"],
+        secret_key=KEYS["secret"],
+        unsigned_payload=kind == UNSIGNED_PUT,
+    )
     data = os.urandom(size)
     async with S3Client(config) as client:
 
@@ -63,19 +74,21 @@ async def orbit(url: str, kind: str, size: int) -> AsyncIterator[Do]:
         async def put(number: int) -> int:
             return (await client.upload_bytes(data, f"put/{number}")).size
 
-        yield {"get": get, "range": read, "put": put}[kind]
+        yield {"get": get, "range": read, "put": put, UNSIGNED_PUT: put}[kind]
 
 
 @asynccontextmanager
 async def aioboto3(url: str, kind: str, size: int) -> AsyncIterator[Do]:
     """aioboto3, which is aiobotocore."""
     import aioboto3 as library  # noqa: PLC0415
+    from botocore.config import Config  # noqa: PLC0415
 
     session = library.Session(
         aws_access_key_id=KEYS["access"], aws_secret_access_key=KEYS["secret"], region_name="us-east-1"
     )
     data = os.urandom(size)
-    async with session.client("s3", endpoint_url=url) as client:
+    config = Config(s3={"payload_signing_enabled": kind != UNSIGNED_PUT})
+    async with session.client("s3", endpoint_url=url, config=config) as client:
 
         async def get(_: int) -> int:
             reply = await client.get_object(Bucket=BUCKET, Key=key_of(size))
@@ -90,7 +103,7 @@ async def aioboto3(url: str, kind: str, size: int) -> AsyncIterator[Do]:
             await client.put_object(Bucket=BUCKET, Key=f"put/{number}", Body=data)
             return size
 
-        yield {"get": get, "range": read, "put": put}[kind]
+        yield {"get": get, "range": read, "put": put, UNSIGNED_PUT: put}[kind]
 
 
 @asynccontextmanager
@@ -104,6 +117,7 @@ async def s3fs(url: str, kind: str, size: int) -> AsyncIterator[Do]:
         endpoint_url=url,
         asynchronous=True,
         client_kwargs={"region_name": "us-east-1"},
+        config_kwargs={"s3": {"payload_signing_enabled": kind != UNSIGNED_PUT}},
     )
     session = await fs.set_session()
     data = os.urandom(size)
@@ -119,7 +133,7 @@ async def s3fs(url: str, kind: str, size: int) -> AsyncIterator[Do]:
         await fs._pipe_file(f"{BUCKET}/put/{number}", data)  # noqa: SLF001
         return size
 
-    yield {"get": get, "range": read, "put": put}[kind]
+    yield {"get": get, "range": read, "put": put, UNSIGNED_PUT: put}[kind]
     await session.close()
 
 
@@ -136,6 +150,7 @@ async def obstore(url: str, kind: str, size: int) -> AsyncIterator[Do]:
         access_key_id=KEYS["access"],
         secret_access_key=KEYS["secret"],
         virtual_hosted_style_request=False,
+        unsigned_payload=kind == UNSIGNED_PUT,
         client_options={"allow_http": True},
     )
     data = os.urandom(size)
@@ -151,7 +166,7 @@ async def obstore(url: str, kind: str, size: int) -> AsyncIterator[Do]:
         await library.put_async(store, f"put/{number}", data, use_multipart=False)
         return size
 
-    yield {"get": get, "range": read, "put": put}[kind]
+    yield {"get": get, "range": read, "put": put, UNSIGNED_PUT: put}[kind]
 
 
 CLIENTS = {"orbit": orbit, "aioboto3": aioboto3, "s3fs": s3fs, "obstore": obstore}

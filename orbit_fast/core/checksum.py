@@ -59,7 +59,7 @@ _CRCS: Final = {
 _DIGEST_SIZES: Final = {"CRC32": 4, "CRC32C": 4, "CRC64NVME": 8, "SHA1": 20, "SHA256": 32}
 
 _SMALL_BYTES: Final = 1 << 20
-"""Up to here, to load the faster library for CRC32C costs more than it saves."""
+"""Below, to load the faster library for CRC32C costs more than it saves."""
 
 ALGORITHMS: Final = tuple(_DIGEST_SIZES)
 """The algorithms that orbit computes, as S3 spells them."""
@@ -119,7 +119,7 @@ def new_hasher(algorithm: str, size: int = -1) -> Hasher:
         InvalidConfig: not one of `ALGORITHMS`.
     """
     if algorithm in _CRCS:
-        update = _crc_update(algorithm) if 0 <= size <= _SMALL_BYTES else _bulk_update(algorithm)
+        update = _crc_update(algorithm) if 0 <= size < _SMALL_BYTES else _bulk_update(algorithm)
         return _CrcHasher(update, _CRCS[algorithm].width)
     if algorithm == "SHA256":
         return _DigestHasher(hashlib.sha256())

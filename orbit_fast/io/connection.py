@@ -54,6 +54,9 @@ _LAST_LOOKS = 4
 """Reads of a failed connection's socket in search of an answer: a refusal is short."""
 
 
+_READS = frozenset({"GetObject", "HeadObject"})
+
+
 class State(enum.Enum):
     """What the connection does. OPENING → IDLE ⇄ BUSY → (DRAINING) → IDLE; from anywhere → CLOSING → CLOSED."""
 
@@ -95,7 +98,10 @@ class Owner(Protocol):
         """It is closed."""
 
     def again(self, exchange: Exchange) -> None:
-        """The exchange met a connection that the service had closed long ago: give it a new one."""
+        """The exchange met a connection that the service had closed long ago, or was late: give it a new one."""
+
+    def is_late(self, waited_s: float) -> bool:
+        """Whether an exchange that has waited so long for its answer is to be made over another connection."""
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -188,6 +194,8 @@ class Connection(asyncio.BufferedProtocol):
         failure = self._pace.verdict(now_s, first_byte_s=exchange.call.first_byte_s, is_bulk=is_bulk)
         if failure is not None:
             self._fail(failure)
+        elif self.served and _can_move(exchange) and self._owner.is_late(self._pace.waited_s(now_s)):
+            self._abort(_BUSY)  # which heard nothing, as one that was stale: `connection_lost` gives it away
 
     # --- the transport's side: sending -------------------------------------------------------------------------------
 
@@ -221,7 +229,7 @@ class Connection(asyncio.BufferedProtocol):
         self._is_sending = True
         try:
             for _ in range(_CHUNKS_AT_ONCE):
-                if not self._unsent or self._is_held() or self._is_failing():
+                if not self._unsent or self._is_held() or self._transport is None or self._transport.is_closing():
                     return
                 self._send_chunk()
             self._loop.call_soon(self.resume_writing)  # which does nothing when this body is not the present one
@@ -249,10 +257,6 @@ class Connection(asyncio.BufferedProtocol):
     def _is_held(self) -> bool:
         """Whether the transport still holds bytes of the request."""
         return self._transport is not None and self._transport.get_write_buffer_size() > 0
-
-    def _is_failing(self) -> bool:
-        """Whether a write has failed and `connection_lost` is on its way."""
-        return self._transport is None or self._transport.is_closing()
 
     # --- the transport's side: receiving -----------------------------------------------------------------------------
 
@@ -380,7 +384,7 @@ class Connection(asyncio.BufferedProtocol):
         exchange, is_broken = self._exchange, self.state is _BUSY or self.state is State.DRAINING
         had_body, is_stale = self._body is not None, False
         if exchange is not None and is_broken and exchange.failure is None:
-            exchange.failure = _breakage(self._reader, self.state, exc)
+            exchange.failure = _breakage(exchange, self._reader, self.state, exc)
             # Closed by the service while it was idle: then the failure says nothing about the request.
             was_idle = self.served > 0 and not self._reader.has_heard
             is_stale = was_idle and exchange.call.is_idempotent and not exchange.is_second_chance
@@ -398,6 +402,16 @@ class Connection(asyncio.BufferedProtocol):
     def __repr__(self) -> str:
         on = f" with {self._exchange!r}" if self._exchange is not None else ""
         return f"<Connection {self.state.value}, served {self.served}{on}>"
+
+
+def _can_move(exchange: object) -> bool:
+    """Whether an exchange may be made again although the service may be at it: only what reads, and only once.
+
+    A write that is late can still be carried out when a second one has been answered, over what came after that.
+    """
+    if not isinstance(exchange, Exchange):  # an express; before it can be late, its connection makes one of it
+        return False
+    return exchange.call.request.operation in _READS and not exchange.is_second_chance
 
 
 def _widen(transport_socket: socket.socket | None) -> None:
@@ -424,15 +438,17 @@ def _end_after_loss(exchange: Exchange, loop: asyncio.AbstractEventLoop, *, had_
         exchange.end()
 
 
-def _breakage(reader: ReplyReader, state: State, exc: Exception | None) -> Network:
+def _breakage(exchange: Exchange, reader: ReplyReader, state: State, exc: Exception | None) -> Network:
     """What it means that the connection broke at this moment."""
     why = f" ({exc.strerror or exc})" if isinstance(exc, OSError) else ""
     cut = "the service closed the connection"
     if state is State.DRAINING:
         return Network(f"{cut} before the whole request had been sent{why}")
     if reader.phase is not Phase.HEAD:
+        head = exchange.head
+        status = f" ({head.status})" if head is not None and head.status >= 400 else ""
         missing = f", {reader.left} bytes before the end" if reader.left > 0 else ""
-        return Network(f"{cut} in the middle of its answer{missing}{why}", code="E_SHORT_BODY")
+        return Network(f"{cut} in the middle of its answer{status}{missing}{why}", code="E_SHORT_BODY")
     if reader.has_heard:
         return Network(f"{cut} in the middle of the answer's head{why}")
     return Network(f"{cut} before it answered{why}")

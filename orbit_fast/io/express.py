@@ -19,6 +19,7 @@ from orbit_fast.core.errors import S3Error
 from orbit_fast.io.connection import Connection
 from orbit_fast.io.connection import State
 from orbit_fast.io.exchange import Exchange
+from orbit_fast.io.holding import HoldingConnection
 
 _BUSY = State.BUSY
 _IDLE = State.IDLE
@@ -59,7 +60,7 @@ class Parcel(Protocol):
         """Tell whoever asked that all is well. Called once, after a whole reply, when the connection is free."""
 
 
-class ExpressConnection(Connection):
+class ExpressConnection(HoldingConnection):
     """See the module's text."""
 
     _parcel: Parcel | None = None
@@ -108,8 +109,8 @@ class ExpressConnection(Connection):
         super().close()
 
     def tick(self, now_s: float) -> None:
-        """Give up an exchange that gets nowhere; the rules for bodies are the general flow's."""
-        if self._parcel is not None and self._parcel.held:
+        """Give up an exchange that gets nowhere; the rules for bodies and for late answers are the general flow's."""
+        if self._parcel is not None and (self._parcel.held or self._pace.has_seen(self._number)):
             self.take_over()
         super().tick(now_s)
 
@@ -135,7 +136,7 @@ class ExpressConnection(Connection):
         """`nbytes` have been put where `get_buffer` said."""
         parcel = self._parcel
         if parcel is None or self.state is not _BUSY:
-            Connection.buffer_updated(self, nbytes)
+            HoldingConnection.buffer_updated(self, nbytes)
             return
         self._received_bytes += nbytes
         self._counters.bytes_received += nbytes

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from orbit_fast.core import decode
 from orbit_fast.core.checksum import checksum_of
+from orbit_fast.core.checksum import new_hasher
 from orbit_fast.core.errors import S3Error
 from orbit_fast.core.events import Landed
 from orbit_fast.core.messages import Begun
@@ -24,6 +25,7 @@ from orbit_fast.core.messages import MovePart
 from orbit_fast.core.messages import PartFact
 from orbit_fast.core.messages import Status
 from orbit_fast.core.messages import Verified
+from orbit_fast.core.model import Checksum
 from orbit_fast.core.model import ObjectFacts
 from orbit_fast.core.settings import MIB
 from orbit_fast.core.sigv4 import UNSIGNED_PAYLOAD
@@ -77,7 +79,9 @@ class MemoryBody:
 def _content(around: Surroundings, item: Item, data: memoryview, algorithm: str) -> upload.Content:
     """The content of a request that sends `data` as a body of its own."""
     body = MemoryBody(data, sign=around.signs_payload(item.site))
-    return upload.Content(b"", body, checksum_of(algorithm, data), functools.partial(_md5, data))
+    hasher = new_hasher(algorithm, len(data))
+    hasher.update(data)
+    return upload.Content(b"", body, Checksum(algorithm, hasher.value()), functools.partial(_md5, data))
 
 
 def _md5(data: memoryview) -> bytes:

@@ -61,6 +61,18 @@ class Pace:
             self._bytes = moved
             self._moved_s = now_s
 
+    def waited_s(self, now_s: float) -> float:
+        """How long the exchange that was looked at last has waited for the first byte of its answer."""
+        return now_s - self._stage_s if self._stage is Stage.WAITING else 0.0
+
+    def has_seen(self, exchange: int) -> bool:
+        """Whether it is this exchange that was looked at last."""
+        return exchange == self._exchange
+
+    def forget(self) -> None:
+        """What was looked at last does not count: it was held up on this side."""
+        self._exchange = -1
+
     def verdict(self, now_s: float, *, first_byte_s: float, is_bulk: bool) -> Timeout | None:
         """Why to give up the exchange that was looked at last, or None."""
         spent_s = now_s - self._stage_s

@@ -7,7 +7,7 @@ or one to be opened at the next tick; and each of those ends within its own time
 
 A connection that breaks before the first byte of an answer, having served before, was stale: the service closed it
 while it was idle, which says nothing about the request. Such an exchange has one second chance, for free, over a new
-connection.
+connection. So has one that only reads and waits for its answer much longer than others do: see `tail`.
 
 The pool's clock counts only the time that it saw pass: a process that was stopped, or a laptop that slept, does not
 wake up to find all its requests timed out.
@@ -29,6 +29,7 @@ from orbit_fast.io.exchange import Counters
 from orbit_fast.io.exchange import Exchange
 from orbit_fast.io.express import ExpressConnection
 from orbit_fast.io.reader import Scratch
+from orbit_fast.io.tail import Tail
 
 TICK_S = 1.0
 IDLE_TICKS = 4
@@ -94,6 +95,8 @@ class Pool:
         self._closed: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._ticks = 0
+        self._tail = Tail()
+        self._answered = 0  # over connections that are closed
         self._seen_s = 0.0
         self._ticked_s = 0.0
 
@@ -207,12 +210,13 @@ class Pool:
         self.withdraw(connection)
         if connection in self._open:
             self._open.discard(connection)
+            self._answered += connection.served
             self.counters.connections -= 1
         self._grow()
         self._settle()
 
     def again(self, exchange: Exchange) -> None:
-        """Give an exchange that met a stale connection its second chance."""
+        """Give an exchange that met a stale connection, or was late, its second chance."""
         exchange.is_second_chance = True
         exchange.failure = None
         exchange.was_sent = False
@@ -227,6 +231,10 @@ class Pool:
         while self.idle:  # they are as old as the one that was stale
             self.idle.pop().close()
         self._grow()
+
+    def is_late(self, waited_s: float) -> bool:
+        """Whether an exchange that has waited so long for its answer is to be made over another connection."""
+        return self._tail.is_late(waited_s)
 
     # --- opening -----------------------------------------------------------------------------------------------------
 
@@ -310,6 +318,8 @@ class Pool:
         self._is_dialing_paused = False
         while self.idle and self._ticks - self.idle[0].idle_since > IDLE_TICKS:
             self.idle.pop(0).close()
+        answered = self._answered + sum(connection.served for connection in self._open)
+        self._tail.look(answered, self.busy, self._seen_s)
         for connection in tuple(self._open):
             connection.tick(self._seen_s)
         self._grow()

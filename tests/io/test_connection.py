@@ -91,6 +91,7 @@ class Owner:
         self.scratch = Scratch(1 << 16)
         self.counters = Counters()
         self.told: list[str] = []
+        self.late_s = float("inf")
 
     def made(self, connection: Connection) -> None:
         """Open."""
@@ -116,6 +117,10 @@ class Owner:
         """A second chance."""
         assert exchange.failure is not None
         self.told.append("again")
+
+    def is_late(self, waited_s: float) -> bool:
+        """From then on."""
+        return waited_s >= self.late_s
 
 
 class Bench:
@@ -399,6 +404,7 @@ def test_a_sink_that_refuses_the_whole_does_not_cost_the_connection(bench):
         (b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc", "E_SHORT_BODY", "6 bytes before the end"),
         (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nab", "E_SHORT_BODY", "middle of its answer"),
         (b"HTTP/1.1 200 OK\r\n\r\nab", "E_SHORT_BODY", "middle of its answer"),
+        (b"HTTP/1.1 500 Oh\r\ncontent-length: 9\r\n\r\nab", "E_SHORT_BODY", "answer (500), 7 bytes before"),
     ],
 )
 def test_a_broken_connection_says_where(bench, heard, code, words):
@@ -435,6 +441,31 @@ def test_what_is_not_stale_fails(bench, case):
     bench.transport.lose()
     assert bench.ended == [exchange]
     assert "again" not in bench.owner.told
+
+
+@pytest.mark.parametrize("case", ["late", "in time", "fresh", "heard", "second", "a write"])
+def test_what_reads_and_is_late_gets_another_connection(bench, case):
+    """Nothing else does: a first exchange, one whose answer has begun, a second chance, and above all no write."""
+    if case != "fresh":
+        bench.serve_one()
+    operation = "PutObject" if case == "a write" else "GetObject"
+    call = Call(request=Request(operation=operation, method="GET", key="k"), site=0)
+    exchange = Exchange(call, b"HEAD", bench.ended.append)
+    exchange.is_second_chance = case == "second"
+    bench.owner.late_s = 3.0 if case == "in time" else 2.0
+    bench.connection.start(exchange)
+    bench.transport.drain()
+    if case == "heard":
+        bench.hear(b"H")
+    for second in (100.0, 101.0, 102.0):
+        assert not bench.transport.is_aborted
+        bench.connection.tick(second)
+    is_moved = case == "late"
+    assert bench.transport.is_aborted == is_moved
+    if is_moved:
+        bench.transport.lose()
+        assert bench.owner.told[-1] == "again"
+    assert bench.ended == []
 
 
 @pytest.mark.parametrize("event", ["bytes", "eof"])
