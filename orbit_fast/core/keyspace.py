@@ -1,9 +1,9 @@
 """How one listing is fetched by many requests at once: a key space cut into ranges, each listed page by page.
 
 S3 gives a listing one page after another, each with the token of the next, so a listing takes as long as its pages in
-a row, whatever the network could do. But a listing may begin after any key (``StartAfter``): cut the key space at some
-keys, list the stretches side by side, and put them together again. Nobody knows beforehand where the keys are, so cuts
-are guesses, made while pages come in:
+a row, whatever the network could do. But a listing may begin after any key (``StartAfter``; in ListObjects ``Marker``):
+cut the key space at some keys, list the stretches side by side, and put them together again. Nobody knows beforehand
+where the keys are, so cuts are guesses, made while pages come in:
 
 * A range begins as the whole listing. Nothing is guessed before its first page says that more follows.
 * A range that has more to give is cut between the last key seen and its end, where the characters of the keys seen so
@@ -12,8 +12,9 @@ are guesses, made while pages come in:
   with a delimiter) was tried: it costs requests and finds no better places.
 * The guess costs one request. If it finds nothing, the range it was cut from has become smaller, and the next guess is
   a better one. Guesses that find nothing are budgeted: `FREE_MISSES`, and one for every page that has something.
-* Before the first cut the service is asked once to begin where the first page ended. One that takes no notice of
-  ``StartAfter`` (its answer is refused by `decode.check_page`) is listed page by page: see `refused`.
+* Before the first cut the service is asked to begin right after where a page ended, at a key that probably does not
+  exist. Only one that then lists what the next page lists is believed to be able to begin anywhere. One that takes no
+  notice (`refused`), or knows only keys that exist, is listed page by page.
 * How many requests there are at once doubles with the pages that came, up to what the caller allows now (less, when the
   service asks to slow down): a listing of one page costs one request, a listing of two at most one more.
 
@@ -56,6 +57,11 @@ MIN_CUT_PAGES_IN_ORDER: Final = 1.5
 
 PLACE_MISSES: Final = 3
 """After so many guesses that found nothing, only characters that were seen at a place are expected there."""
+
+TRIALS: Final = 3
+"""So often a service may begin elsewhere than its next page: once or twice, keys may have come or gone between."""
+
+_MADE_UP: Final = "!"
 
 _SAMPLES: Final = 16
 _PLACES: Final = 256
@@ -136,29 +142,33 @@ class KeySpace(Generic[E]):
     """The ranges of one listing. The caller asks for `asks`, answers each, and takes what may be taken.
 
     Attributes:
+        held_pages: in order, pages that all ranges together may be ahead.
         pages: pages that came.
         misses: guesses that found nothing.
         requests: pages that were asked for.
     """
 
-    def __init__(self, *, in_order: bool, may_cut: bool = True, prefix: str = "", held_pages: int = HELD_PAGES) -> None:
+    def __init__(self, *, in_order: bool, prefix: str = "", held_pages: int = HELD_PAGES) -> None:
         """A listing that has not begun.
 
         Args:
             in_order: keys are to be given in their order.
-            may_cut: the service sorts its listings and lets them begin anywhere; else it is one range.
             prefix: what all keys begin with.
             held_pages: with `in_order`, pages that all ranges together may be ahead.
         """
-        self._held_pages = held_pages
+        self.held_pages = held_pages
         self._in_order = in_order
-        self._may_cut = may_cut
+        self._may_cut = True
         self._under = len(prefix)
         self._min_cut_pages = MIN_CUT_PAGES_IN_ORDER if in_order else MIN_CUT_PAGES
         self._ranges: list[_Range[E]] = [_Range("", None)]
         self._asked: dict[int, _Range[E]] = {}
         self._ready: list[Sequence[E]] = []
         self._trial = 0
+        self._trials = 0
+        self._trial_after = ""
+        self._trial_found: str | None = None  # the first key that the trial's answer lists
+        self._follows = ""  # the first key of the next page that it should list
         self._is_tried = False
         self._places: list[_Place] = []
         self._held = 0
@@ -204,7 +214,8 @@ class KeySpace(Generic[E]):
             next_token: how it goes on; ``''`` on the last page.
         """
         if number == self._trial:
-            self._is_tried = True
+            self._trial_found = keys[0] if keys else ""
+            self._judge()
             return
         mine = self._asked.pop(number)
         mine.asked = 0
@@ -222,6 +233,9 @@ class KeySpace(Generic[E]):
         mine.token = next_token
         mine.is_ended = not next_token or end < len(keys) or mine.last == mine.until
         self._settle()
+        if self._trial and not self._is_tried and not self._follows:
+            self._follows = next((key for key in keys if key > self._trial_after), "")
+            self._judge()
 
     def refused(self, number: int) -> bool:
         """A page could not be had: whether the listing does without it, because it was only a trial."""
@@ -247,13 +261,26 @@ class KeySpace(Generic[E]):
     # --- ranges -------------------------------------------------------------------------------------------------------
 
     def _try(self, room: int) -> list[Ask]:
-        """Ask, once, for what comes after the last key that came: the same as the next page, by another name."""
+        """Ask for what comes after the last key that came: the same as the next page, by another name."""
         first = self._ranges[0] if self._ranges else None
         if room <= 0 or self._trial or not self._may_cut or first is None or not first.token:
             return []
         self.requests += 1
         self._trial = self.requests
-        return [Ask(number=self._trial, start_after=first.last, last_key=first.last, is_trial=True)]
+        self._trials += 1
+        self._trial_found, self._follows = None, ""
+        self._trial_after = first.last + _MADE_UP
+        return [Ask(number=self._trial, start_after=self._trial_after, last_key=self._trial_after, is_trial=True)]
+
+    def _judge(self) -> None:
+        """Compare the trial with the next page, when both have come."""
+        if self._trial_found is None or not self._follows:
+            return
+        self._is_tried = self._trial_found == self._follows
+        if self._trials >= TRIALS:
+            self._may_cut = self._is_tried
+        elif not self._is_tried:
+            self._trial = 0  # another one
 
     def _ask(self, mine: _Range[E]) -> Ask:
         self.requests += 1
@@ -282,10 +309,10 @@ class KeySpace(Generic[E]):
         before = 0
         for each in self._ranges:
             is_first = each is self._ranges[0]
-            if is_first or (len(each.pages) < RANGE_PAGES and self._held < self._held_pages):
+            if is_first or (len(each.pages) < RANGE_PAGES and self._held < self.held_pages):
                 yield each
             before += len(each.pages) + bool(each.asked)
-            if before >= NEAR * self._held_pages:
+            if before >= NEAR * self.held_pages:
                 return
 
     def _cut_one(self) -> _Range[E] | None:
@@ -296,7 +323,7 @@ class KeySpace(Generic[E]):
         if not self._in_order:
             # The one that goes on for longest has probably most to give; it is cut again when all others were.
             candidates.sort(key=lambda each: (each.is_cut, -each.count))
-        elif self._held >= self._held_pages:
+        elif self._held >= self.held_pages:
             return None
         for each in candidates:
             if not each.token or each.is_ended:

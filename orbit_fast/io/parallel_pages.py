@@ -73,8 +73,7 @@ class ParallelPages:
         self._given = given
         self._site = site
         self._prefix = prefix
-        may_cut = not given.around.sites[site].use_list_v1
-        self._space: KeySpace[Entry] = KeySpace(in_order=in_order, may_cut=may_cut, prefix=prefix)
+        self._space: KeySpace[Entry] = KeySpace(in_order=in_order, prefix=prefix)
         self._together = given.together(limit=AT_ONCE)
         self._ready: deque[Sequence[Entry]] = deque()
         self._failure: S3Error | None = None

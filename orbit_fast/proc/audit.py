@@ -9,6 +9,7 @@ like any other.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from os.path import commonprefix
 
 from msgspec.structs import replace
@@ -18,12 +19,12 @@ from orbit_fast.core.errors import IntegrityError
 from orbit_fast.core.events import Pair
 from orbit_fast.core.events import pair_of
 from orbit_fast.core.messages import Answer
-from orbit_fast.core.messages import Failed
+from orbit_fast.core.messages import Ask
 from orbit_fast.core.messages import Failure
 from orbit_fast.core.messages import Item
-from orbit_fast.core.messages import ListPage
-from orbit_fast.core.messages import Page
-from orbit_fast.proc.finders import AskFor
+from orbit_fast.proc.key_stream import KeyStream
+from orbit_fast.proc.key_stream import Listings
+from orbit_fast.proc.questions import Asker
 from orbit_fast.proc.voice import Voice
 
 _SCHEMA = "CREATE TABLE done (key TEXT PRIMARY KEY, size INTEGER, source BLOB, found INTEGER) WITHOUT ROWID"
@@ -33,21 +34,27 @@ _BATCH = 1000
 class Audit:
     """What was done, and whether it is there. A `Finder`, once it is started."""
 
-    def __init__(self, buckets: list[str], site: int, report: Voice, ask: AskFor) -> None:
+    def __init__(
+        self, buckets: list[str], site: int, report: Voice, ask: Callable[[Asker, Ask], int], listings: Listings
+    ) -> None:
+        """Of the objects in the S3 side `site`; `ask` has pages fetched, `listings` are those of the job."""
         self._buckets = buckets
         self._site = site
         self._report = report
         self._ask = ask
+        self._listings = listings
+        self._keys: KeyStream | None = None
         # An empty name is a private database in a temporary file, which is gone when it is closed.
         self._database = sqlite3.connect("", isolation_level=None)
         self._database.execute("PRAGMA journal_mode = OFF")
         self._database.execute(_SCHEMA)
         self._noted: list[tuple[str, int, bytes]] = []
-        self._prefix = ""
-        self._token = ""
-        self._last_key = ""
         self.is_done = False
-        self.is_waiting = False
+
+    @property
+    def is_waiting(self) -> bool:
+        """The next page is on its way."""
+        return self._keys is not None and not self._keys.is_ready
 
     def note(self, item: Item, size: int) -> None:
         """An object was acknowledged with `size` bytes."""
@@ -62,32 +69,29 @@ class Audit:
         first, last = self._database.execute("SELECT min(key), max(key) FROM done").fetchone()
         self.is_done = first is None
         # What the first and the last key begin with, all between them do.
-        self._prefix = commonprefix([first or "", last or ""])  # noqa: RUF071 - by characters is what is meant
+        prefix = commonprefix([first or "", last or ""])  # noqa: RUF071 - by characters is what is meant
+        self._keys = KeyStream(self._site, prefix, lambda order: self._ask(self, order), self._listings)
 
     def pull(self) -> None:
-        """Ask for the next page."""
-        self.is_waiting = True
-        self._ask(self, ListPage(0, self._site, self._prefix, self._token, "", self._last_key))
-
-    def answer(self, answer: Answer) -> Failure | None:
-        """Compare a page; a listing that fails fails the job, because nothing is known then."""
-        self.is_waiting = False
-        if isinstance(answer, Failed):
-            self.is_done = True
-            message = f"the audit could not list the destination: {answer.failure.message}"
-            return replace(answer.failure, message=message, exit_code=int(Exit.NOT_POSSIBLE))
-        assert isinstance(answer, Page), "only pages are asked for"
-        found = [(entry.size, entry.key) for entry in answer.entries]
+        """Compare the next page with what was noted; behind the last, tell what is wrong."""
+        assert self._keys is not None, "it was started"
+        found = [(entry.size, entry.key) for entry in self._keys.take()]
         self._database.execute("BEGIN")
         self._database.executemany("UPDATE done SET found = ? WHERE key = ?", found)
         self._database.execute("COMMIT")
-        self._token = answer.next_token
-        if answer.entries:
-            self._last_key = answer.entries[-1].key
-        if not answer.next_token:
+        if self._keys.is_ended:
             self.is_done = True
             self._tell()
-        return None
+
+    def answer(self, answer: Answer) -> Failure | None:
+        """A page has come; a listing that fails fails the job, because nothing is known then."""
+        assert self._keys is not None, "else nothing was asked for"
+        failure = self._keys.answer(answer)
+        if failure is None:
+            return None
+        self.is_done = True
+        message = f"the audit could not list the destination: {failure.message}"
+        return replace(failure, message=message, exit_code=int(Exit.NOT_POSSIBLE))
 
     def close(self) -> None:
         """Give the database up."""

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
+from orbit_fast.core.advice import nothing_matches
 from orbit_fast.core.errors import InvalidConfig
 from orbit_fast.core.errors import S3Error
 from orbit_fast.core.errors import SourceMissing
@@ -24,8 +25,6 @@ from orbit_fast.core.messages import Ask
 from orbit_fast.core.messages import Failed
 from orbit_fast.core.messages import Failure
 from orbit_fast.core.messages import Found
-from orbit_fast.core.messages import ListPage
-from orbit_fast.core.messages import Page
 from orbit_fast.core.messages import Stat
 from orbit_fast.core.model import Entry
 from orbit_fast.core.names import file_name
@@ -35,6 +34,8 @@ from orbit_fast.io.walk import Kind
 from orbit_fast.io.walk import WalkEntry
 from orbit_fast.io.walk import walk
 from orbit_fast.proc.intake import Intake
+from orbit_fast.proc.key_stream import KeyStream
+from orbit_fast.proc.key_stream import Listings
 
 SLICE = 256
 """Names that a local finder looks at before it lets the loop turn: about a millisecond."""
@@ -78,7 +79,7 @@ class OneOfMany:
         finder: of this argument; it asks through `ask`, so that the answers come here.
     """
 
-    def __init__(self, name: Name, intake: Intake, ask: AskFor, finder: Finder | None = None) -> None:
+    def __init__(self, name: Name, intake: Intake, ask: NumberedAsk, finder: Finder | None = None) -> None:
         """`name` is the argument; `intake` is told that it is missing."""
         self._name = name
         self._intake = intake
@@ -95,8 +96,8 @@ class OneOfMany:
         """Nothing can be done before an answer comes."""
         return self.finder is not None and self.finder.is_waiting
 
-    def ask(self, _: Finder, order: Ask) -> object:
-        """Have something fetched for the finder."""
+    def ask(self, _: Finder, order: Ask) -> int:
+        """Have something fetched for the finder; the number that the answer will have."""
         return self._ask(self, order)
 
     def pull(self) -> None:
@@ -212,73 +213,86 @@ class Taker(Protocol):
 class ObjectFinder:
     """One S3 source argument: a key, everything under a prefix, or what a wildcard matches.
 
-    Pages are fetched one after another, the next one while the last one's objects are still being moved.
+    Pages are fetched while the objects of those before them are still being moved, and taken when there is room.
     """
 
-    def __init__(self, source: KeySource, site: int, intake: Taker, ask: AskFor, *, version_id: str = "") -> None:
+    def __init__(
+        self,
+        source: KeySource,
+        site: int,
+        intake: Taker,
+        ask: NumberedAsk,
+        listings: Listings,
+        *,
+        version_id: str = "",
+    ) -> None:
+        """`site` is the number of the source's bucket; `version_id` is of a single key."""
         self._source = source
         self._site = site
         self._intake = intake
         self._ask = ask
         self._version_id = version_id
         self._found = 0
-        self._token = ""
-        self._last_key = ""
-        self._todo = ["list"] if source.list_prefix is not None else []
-        if source.single_key:
-            self._todo.append("stat")
-        self.is_waiting = False
+        self._is_over = False
+        self._key = source.single_key  # to be looked up before anything is listed
+        self._lookup = 0
+        self._keys: KeyStream | None = None
+        if source.list_prefix is not None:
+            self._keys = KeyStream(site, source.list_prefix, lambda order: ask(self, order), listings)
 
     @property
     def is_done(self) -> bool:
-        """Everything has been found."""
-        return not self._todo and not self.is_waiting
+        """Everything has been found, or nothing more will be."""
+        return self._is_over
+
+    @property
+    def is_waiting(self) -> bool:
+        """Nothing can be done before an answer comes."""
+        return bool(self._lookup) or (not self._key and self._keys is not None and not self._keys.is_ready)
 
     def pull(self) -> None:
-        """Ask for what comes next."""
-        self.is_waiting = True
-        if self._todo[-1] == "stat":
-            self._ask(self, Stat(0, self._site, self._source.single_key, self._version_id))
-        else:
-            prefix = self._source.list_prefix or ""
-            self._ask(self, ListPage(0, self._site, prefix, self._token, "", self._last_key))
+        """Take the next page that has come, and ask for what comes next.
 
-    def answer(self, answer: Answer) -> Failure | None:
-        """Take in a page or an object."""
-        self.is_waiting = False
-        if isinstance(answer, Failed):
-            return self._failed(answer.failure)
-        if isinstance(answer, Found):
-            self._todo.pop()
-            self._found += 1
-            name = self._source.relative_name(answer.entry.key)
-            self._intake.offer_object(self._source.url, self._site, answer.entry, name, answer.restore)
-            return None
-        assert isinstance(answer, Page), "nothing else is asked for"
-        self._take(answer)
-        if self._todo or self._found:
-            return None
-        return self._nothing()
-
-    def _take(self, page: Page) -> None:
-        for entry in page.entries:
+        Raises:
+            SourceMissing: everything was listed, and there is nothing.
+        """
+        if self._key:
+            self._lookup = self._ask(self, Stat(0, self._site, self._key, self._version_id))
+            return
+        assert self._keys is not None, "else it was done"
+        for entry in self._keys.take():
             if self._source.holds(entry.key) and entry.key != self._source.single_key:
                 self._found += 1
                 name = self._source.relative_name(entry.key)
                 self._intake.offer_object(self._source.url, self._site, entry, name)
-        if page.entries:
-            self._last_key = page.entries[-1].key
-        self._token = page.next_token
-        if not page.next_token:
-            self._todo.pop()
+        self._is_over = self._keys.is_ended
+        if self._is_over and not self._found:
+            raise nothing_matches(self._source.url)
 
-    def _failed(self, failure: Failure) -> Failure | None:
-        if self._todo == ["list", "stat"] and (failure.code in {"NoSuchKey", "NoSuchVersion"} or failure.status == 403):
-            # No object of the tree's own name: the usual case. Who may not know is told 403; the listing decides.
-            self._todo.pop()
+    def answer(self, answer: Answer) -> Failure | None:
+        """Take in an object, or a page for later."""
+        failure: Failure | None
+        if answer.number == self._lookup:
+            failure = self._looked_up(answer)
+        else:
+            assert self._keys is not None, "nothing else is asked for"
+            failure = self._keys.answer(answer)
+        if failure is None:
             return None
-        self._todo.clear()
+        self._is_over = True
         return replace(failure, exit_code=InvalidConfig.exit_code, scope=InvalidConfig.default_scope)
 
-    def _nothing(self) -> Failure:
-        return Failure.of(SourceMissing(f"nothing matches {self._source.url}"))
+    def _looked_up(self, answer: Answer) -> Failure | None:
+        self._lookup, self._key = 0, ""
+        self._is_over = self._keys is None
+        if isinstance(answer, Found):
+            self._found += 1
+            name = self._source.relative_name(answer.entry.key)
+            self._intake.offer_object(self._source.url, self._site, answer.entry, name, answer.restore)
+            return None
+        assert isinstance(answer, Failed), "nothing else is asked for"
+        failure = answer.failure
+        if self._keys is not None and (failure.code in {"NoSuchKey", "NoSuchVersion"} or failure.status == 403):
+            # No object of the tree's own name: the usual case. Who may not know is told 403; the listing decides.
+            return None
+        return failure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -26,6 +27,7 @@ from orbit_fast.core.settings import JobSettings
 from orbit_fast.core.work import STDOUT
 from orbit_fast.proc.finders import Finder
 from orbit_fast.proc.finders import ObjectFinder
+from orbit_fast.proc.key_stream import Listings
 from orbit_fast.proc.questions import Asker
 from orbit_fast.proc.voice import Voice
 
@@ -57,6 +59,7 @@ class Wanted:
         sources: arguments in which objects are still looked for, in order.
         is_open: more arguments may come.
         waiting: objects that were found and have not ended.
+        on_over: called when nothing of it is to be done any more.
     """
 
     def __init__(self, settings: JobSettings, voice: Voice, *, variant: int = 0, is_line: bool = False) -> None:
@@ -68,6 +71,7 @@ class Wanted:
         self.sources: deque[Source] = deque()
         self.is_open = True
         self.waiting = 0
+        self.on_over: Callable[[], None] = lambda: None
         self._count = 0
 
     @property
@@ -86,12 +90,16 @@ class Wanted:
         return bool(self.sources) and not self.sources[0].finder.is_waiting
 
     def find(self) -> None:
-        """Look for more."""
+        """Look for more.
+
+        Raises:
+            SourceMissing: there is nothing, and that ends the job.
+        """
         source = self.sources[0]
         if source.finder.is_done:
             self.sources.popleft()
         else:
-            source.finder.pull()
+            source.find()
 
     def add(self, source: Source) -> None:
         """One more argument, behind those before it."""
@@ -106,8 +114,8 @@ class Wanted:
 class Taker(Protocol):
     """Who has things fetched and written."""
 
-    def ask(self, asker: Asker, order: Ask) -> None:
-        """Have a page or a key fetched."""
+    def ask(self, asker: Asker, order: Ask) -> int:
+        """Have a page or a key fetched; the number that the answer will have."""
 
     def take(self, wanted: Wanted, shown: str, site: int, entry: Entry, restore: str) -> None:
         """An object that is wanted, behind those before it; `restore` is what is known of its restore."""
@@ -123,12 +131,26 @@ class Source:
         finder: looks for its objects.
     """
 
-    def __init__(self, wanted: Wanted, key: KeySource, site: int, taker: Taker) -> None:
+    def __init__(self, wanted: Wanted, key: KeySource, site: int, taker: Taker, listings: Listings) -> None:
         self._wanted = wanted
         self._url = key.url
         self._taker = taker
         version_id = wanted.settings.selection.version_id
-        self.finder = ObjectFinder(key, site, self, self._ask_through, version_id=version_id)
+        self.finder = ObjectFinder(key, site, self, self._ask_through, listings, version_id=version_id)
+
+    def find(self) -> None:
+        """Look for more.
+
+        Raises:
+            SourceMissing: there is nothing, and that ends the job.
+        """
+        try:
+            self.finder.pull()
+        except SourceMissing as error:
+            failure = Failure.of(error)
+            if self._wanted.ends_job(failure, is_object=False):
+                raise
+            self._tell(failure)
 
     def offer_object(self, url: S3Url, site: int, entry: Entry, name: str, restore: str | None = None) -> None:
         """An object has been found."""
@@ -148,10 +170,13 @@ class Source:
             is_object = isinstance(answer, Failed) and answer.kind == "stat" and answer.failure.scope == Scope.OBJECT
             if self._wanted.ends_job(failure, is_object=is_object):
                 return failure
-            one = replace(failure, exit_code=int(Exit.SOME_FAILED), scope=int(Scope.OBJECT))
-            self._wanted.voice.failed((str(self._url), STDOUT), one)
+            self._tell(failure)
         self._taker.go_on()
         return None
 
-    def _ask_through(self, finder: Finder, order: Ask) -> None:  # noqa: ARG002 - it has no other finder
-        self._taker.ask(self, replace(order, variant=self._wanted.variant))
+    def _tell(self, failure: Failure) -> None:
+        one = replace(failure, exit_code=int(Exit.SOME_FAILED), scope=int(Scope.OBJECT))
+        self._wanted.voice.failed((str(self._url), STDOUT), one)
+
+    def _ask_through(self, finder: Finder, order: Ask) -> int:  # noqa: ARG002 - it has no other finder
+        return self._taker.ask(self, replace(order, variant=self._wanted.variant))

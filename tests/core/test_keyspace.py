@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from orbit_fast.core.keyspace import FREE_MISSES
 from orbit_fast.core.keyspace import HELD_PAGES
 from orbit_fast.core.keyspace import RANGE_PAGES
+from orbit_fast.core.keyspace import TRIALS
 from orbit_fast.core.keyspace import KeySpace
 
 KEYS = st.lists(st.text(alphabet="0129abfk/é\uffff\U0001f600", max_size=6), max_size=60, unique=True).map(sorted)
@@ -33,12 +34,11 @@ def _page(keys, ask, size):
     picks=st.lists(st.integers(0, 30), max_size=300),
     prefix=st.sampled_from(["", "", "0", "a"]),
     in_order=st.booleans(),
-    may_cut=st.booleans(),
 )
-def test_every_key_comes_once(keys, size, limits, picks, prefix, in_order, may_cut) -> None:
+def test_every_key_comes_once(keys, size, limits, picks, prefix, in_order) -> None:
     """Any keys, page size, limits that change all the time, and answers in any order."""
     keys = [key for key in keys if key.startswith(prefix) and key]
-    space: KeySpace[str] = KeySpace(in_order=in_order, may_cut=may_cut, prefix=prefix)
+    space: KeySpace[str] = KeySpace(in_order=in_order, prefix=prefix)
     waiting, taken, turn = [], [], 0
     while not space.is_done:
         limit = limits[turn % len(limits)]
@@ -128,20 +128,55 @@ def test_a_short_listing_stays_cheap(count, most) -> None:
     assert space.requests <= most
 
 
-def test_where_nothing_may_be_cut() -> None:
-    """A service that does not sort is listed page by page."""
-    space: KeySpace[str] = KeySpace(in_order=False, may_cut=False)
-    keys = SHAPES["counter"][:1000]
-    asked = []
+STRANGE = {
+    "nothing comes after a key that does not exist": lambda keys, after: [],
+    "it begins a page later": lambda keys, after: keys[bisect_right(keys, after) + 100 :],
+    "it begins a key later": lambda keys, after: keys[bisect_right(keys, after) + 1 :],
+    "it begins at its end": lambda keys, after: keys[-100:],
+}
+
+
+@pytest.mark.parametrize("in_order", [False, True])
+@pytest.mark.parametrize("how", STRANGE)
+def test_a_service_that_begins_elsewhere_is_listed_page_by_page(how, in_order) -> None:
+    """One that heeds only keys that exist would leave gaps that nobody sees: it is found out before anything is cut."""
+    keys = SHAPES["counter"][:2000]
+    space: KeySpace[str] = KeySpace(in_order=in_order)
+    trials, taken = 0, []
     while not space.is_done:
-        asks = space.asks(16)
-        assert len(asks) == 1
-        asked += asks
-        page, token = _page(keys, asks[0], 100)
-        space.answer(asks[0].number, page, page, token)
-        space.take()
-    assert [ask.start_after for ask in asked] == [""] * 10
-    assert len(asked) == 10
+        for ask in space.asks(16):
+            assert ask.is_trial or not ask.start_after
+            trials += ask.is_trial
+            if ask.start_after and ask.start_after not in keys:
+                begun = STRANGE[how](keys, ask.start_after)
+                page, token = begun[:100], begun[99] if len(begun) > 100 else ""
+            else:
+                page, token = _page(keys, ask, 100)
+            space.answer(ask.number, page, page, token)
+        for batch in space.take():
+            taken += batch
+    assert taken == keys
+    assert 0 < trials <= TRIALS
+
+
+def test_keys_that_come_and_go_make_no_service_a_strange_one() -> None:
+    """A trial that differs from the next page is made again."""
+    keys = SHAPES["counter"][:5000]
+    space: KeySpace[str] = KeySpace(in_order=True)
+    trials, cuts, taken = 0, 0, []
+    while not space.is_done:
+        for ask in space.asks(16):
+            trials += ask.is_trial
+            cuts += bool(ask.start_after) and not ask.is_trial
+            page, token = _page(keys, ask, 100)
+            if ask.is_trial and trials == 1:
+                page = page[1:]  # the key came after this was listed
+            space.answer(ask.number, page, page, token)
+        for batch in space.take():
+            taken += batch
+    assert taken == keys
+    assert trials == 2
+    assert cuts
 
 
 @pytest.mark.parametrize("in_order", [False, True])

@@ -12,7 +12,6 @@ from orbit_fast.testing import ServerSettings
 from orbit_fast.testing.blob import Content
 from orbit_fast.testing.seams import Seams
 from tests.kit.command import Orbit
-from tests.kit.gate import Gate
 from tests.kit.servers import ACCESS_KEY
 from tests.kit.servers import SECRET_KEY
 from tests.kit.servers import Endpoint
@@ -29,22 +28,32 @@ class Service:
 
     Attributes:
         most: pages that were on their way at one time.
-        failing: pages from this key on are cut.
+        failing: pages with keys that begin so are cut.
+        strange: where no key is called what a listing is to begin after, it begins behind all keys.
     """
 
     def __init__(self):
         self.most = self._now = 0
         self.failing = ""
+        self.strange = False
         self.server = S3Server(
-            settings=ServerSettings(max_page_keys=PAGE), access_key=ACCESS_KEY, secret_key=SECRET_KEY, intercept=Gate()
+            settings=ServerSettings(max_page_keys=PAGE),
+            access_key=ACCESS_KEY,
+            secret_key=SECRET_KEY,
+            intercept=self._before,
         )
         self.server.seams = Seams(revise=self._revise)
         self.server.store.create_bucket("bkt")
         for key in KEYS:
             self.server.store.put("bkt", key, b"12")
 
+    async def _before(self, request):
+        name = "marker" if request.operation == "ListObjects" else "start-after"
+        if self.strange and request.query.get(name, "data") not in KEYS:
+            request.query[name] = "\U0010ffff"
+
     async def _revise(self, request, response):
-        if request.operation != "ListObjectsV2":
+        if request.operation not in {"ListObjects", "ListObjectsV2"}:
             return response
         self._now += 1
         self.most = max(self.most, self._now)
@@ -88,3 +97,30 @@ def test_ls_du_rm(service):
     gone = orbit("rm", "-R", "--json", "s3://bkt/data").expect(0)
     assert gone.summary["files_deleted"] == len(set(left) & set(meant))
     assert service.server.store.keys("bkt") == sorted({*KEYS} - {*meant})
+
+
+def test_cp_and_sync(service, tmp_path):
+    """Orbit cp -R, from two sources at once too; sync --delete with ListObjects; each of them where a page is cut."""
+    orbit = Orbit(Endpoint(kind="embedded", url=service.server.url).environment)
+    meant = [key for key in KEYS if key == "data" or key.startswith("data/")]
+    planned = orbit("cp", "-R", "--dry-run", "--json", "s3://bkt/data", "s3://bkt/new/").expect(0)
+    assert [event["source"] for event in planned.done] == [f"s3://bkt/{key}" for key in meant]
+    assert service.most >= 8
+    sources = [f"s3://bkt/data/{half}*" for half in (0, 1)]
+    done = orbit("cp", "--json", *sources, str(tmp_path / "all")).expect(0)
+    assert done.summary["files_copied"] == len(KEYS) - 4
+
+    service.failing = "data/17/0087"
+    failed = orbit("cp", "-R", "--retry-attempts", "1", "s3://bkt/data/", str(tmp_path / "some"))
+    assert failed.code == 2
+    assert not (tmp_path / "some/17/00870.bin").exists()
+    down = ("sync", "--delete", "--use-list-objects-v1", "--retry-attempts", "1", "s3://bkt/data/", tmp_path / "all")
+    assert orbit(*down).code == 2
+    assert len([*(tmp_path / "all").rglob("*.bin")]) == len(KEYS) - 4
+
+    service.failing, service.most = "", 0
+    for service.strange in (False, True):
+        done = orbit(*down, "--json").expect(0)
+        assert (done.summary["files_copied"], done.summary["files_deleted"]) == (0, 0)
+        assert (service.most >= 8) is not service.strange
+        service.most = 0

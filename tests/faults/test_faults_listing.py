@@ -3,7 +3,8 @@
 Rows without a test here:
 
 ===  ==================================================================================================================
-L6   keys that the service hides: one listing cannot show what is not in it, and a copy destroys nothing for it.
+L6   keys that the service hides: one listing cannot show what is not in it, and a copy destroys nothing for it; what a
+     sync does before it deletes, see `test_faults_deletion`.
 L8   100,000 common prefixes: copies list without a delimiter.
 L9   mass deletion, L11 a change before a deletion, L12 filters that protect: see `test_faults_sync`.
 L10  delete markers: a sync that deletes from a versioned bucket leaves them, which is how such a bucket keeps objects.
@@ -216,7 +217,7 @@ def test_l8_empty_pages_in_between(lab, tree):
 
     lab.plan.add(Rule(action=act.handle(run=detour), operation=LIST, times=ALWAYS))
     fetch(lab, tree).right()
-    assert len(hops) == 3
+    assert len(hops) >= 3  # more where the service was so slow that stretches were listed side by side
 
 
 # --- keys and paths ---------------------------------------------------------------------------------------------------

@@ -31,7 +31,6 @@ class Service:
         self.waiting = []
         self.most = 0
         self.allowed = 0
-        self.is_v1 = False
 
     def __call__(self, order, on_end):
         """Start a flow."""
@@ -56,7 +55,7 @@ class Service:
 
     def pages(self, *, in_order=True):
         """The pages, through this service."""
-        around = SimpleNamespace(monotonic_s=lambda: self.now_s, sites={0: SimpleNamespace(use_list_v1=self.is_v1)})
+        around = SimpleNamespace(monotonic_s=lambda: self.now_s)
         given = SimpleNamespace(around=around, together=self._together, allowed=lambda: self.allowed)
         return ParallelPages(given, 0, "", in_order=in_order)
 
@@ -138,14 +137,6 @@ def test_whoever_reads_slowly_is_not_swamped():
             service.answer(0)
         assert len(pages._ready) < 2 * AT_ONCE
     assert taken == 20_000
-
-
-def test_listings_of_the_first_version_are_fetched_page_by_page():
-    """Services that need it are no better at the rest."""
-    service = Service([f"{number:05}" for number in range(900)], size=10)
-    service.is_v1 = True
-    assert len(_read(service.pages(), service)) == 900
-    assert service.most == 1
 
 
 def test_what_came_before_a_failure_is_given_first():

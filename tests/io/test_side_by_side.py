@@ -18,6 +18,8 @@ from orbit_fast.testing.blob import Content
 from orbit_fast.testing.seams import Seams
 from tests.kit.task_run import do
 
+LISTS = {"ListObjects", "ListObjectsV2"}
+VERSIONS = pytest.mark.parametrize("version", [{}, {"use_list_objects_v1": True}], ids=["v2", "v1"])
 PAGE = 20
 COUNT = 600
 ODD = ("a b", "a+b", "a%2Fb", "é", "\U0001f600", "~", "<&>'\"", "\x01", "x\r\n", "//", "/")
@@ -55,12 +57,12 @@ class Service:
         self.store.create_bucket("b")
 
     async def _intercept(self, request):
-        if request.operation == "ListObjectsV2":
+        if request.operation in LISTS:
             self.asked.append(dict(request.query))
             self.before(request)
 
     async def _revise(self, request, response):
-        if request.operation == "ListObjectsV2" and response.status == 200:
+        if request.operation in LISTS and response.status == 200:
             body = response.body.read()
             made = self.after(request, body)
             status, made = made if isinstance(made, tuple) else (200, made)
@@ -83,8 +85,10 @@ class Service:
 
     @property
     def ranges(self):
-        """How many stretches were begun."""
-        return len([query for query in self.asked if "continuation-token" not in query])
+        """How many stretches were begun. A marker may also be the last key of the page before."""
+        markers = {query.get("marker", "") for query in self.asked}
+        begun = [query for query in self.asked if "continuation-token" not in query and "marker" not in query]
+        return len(begun) + len(markers - {"", *self.keys})
 
 
 @pytest.fixture
@@ -102,19 +106,21 @@ def listed(came):
 
 
 @pytest.mark.slow
+@VERSIONS
 @pytest.mark.parametrize("shape", SHAPES)
-def test_every_key_once_and_in_order(service, tmp_path, shape):
+def test_every_key_once_and_in_order(service, tmp_path, shape, version):
     """However keys look: ``ls`` shows them in order, ``du`` counts each, and many stretches were listed for it."""
     keys = SHAPES[shape]
     service.fill(keys)
-    came = do(service.server, tmp_path, "ls", "s3://b", recursive=True, json=True)
+    came = do(service.server, tmp_path, "ls", "s3://b", recursive=True, json=True, **version)
     assert listed(came) == sorted(set(keys))
     assert service.ranges > 4
     assert len(service.asked) < 5 * COUNT / PAGE
     service.asked.clear()
-    (line,) = do(service.server, tmp_path, "du", "s3://b").lines
+    (line,) = do(service.server, tmp_path, "du", "s3://b", **version).lines
     assert f" {len(set(keys))} objects" in line
     assert service.ranges > 4
+    assert {"list-type" in query for query in service.asked} == {not version}
 
 
 @pytest.mark.slow
@@ -142,11 +148,9 @@ def test_few_pages_are_fetched_page_by_page(service, tmp_path, pages):
     assert ["start-after" in query for query in service.asked] == [False] * pages
 
 
-@pytest.mark.parametrize(
-    "options", [{"recursive": True, "use_list_objects_v1": True}, {"recursive": True, "all_versions": True}, {}]
-)
+@pytest.mark.parametrize("options", [{"recursive": True, "all_versions": True}, {}])
 def test_what_is_listed_page_by_page(service, tmp_path, options):
-    """ListObjects, versions, and what a directory holds."""
+    """Versions, and what a directory holds."""
     service.fill([f"{number:05}" for number in range(200)])
     came = do(service.server, tmp_path, "ls", "s3://b", **options)
     assert came.error is None
@@ -156,14 +160,49 @@ def test_what_is_listed_page_by_page(service, tmp_path, options):
     assert sum(name.startswith("ListObject") for name in log) == 200 / PAGE
 
 
+def _at_the_beginning(query, name):
+    del query[name]
+
+
+def _at_the_end(query, name):
+    query[name] = "\U0010ffff"
+
+
+def _a_key_later(query, name):
+    query[name] = next(key for key in sorted(SHAPES["mixed"]) if key > query[name])
+
+
+STRANGE = {"beginning": _at_the_beginning, "end": _at_the_end, "a key later": _a_key_later}
+
+
 @pytest.mark.slow
-def test_a_service_that_does_not_begin_where_it_is_told_to(service, tmp_path):
-    """It is tried once, and then listed page by page."""
+@VERSIONS
+@pytest.mark.parametrize("where", STRANGE)
+def test_a_service_that_does_not_begin_where_it_is_told_to(service, tmp_path, where, version):
+    """Where no key is called what a listing is to begin after: that is found out, and it is listed page by page."""
     service.fill(SHAPES["mixed"])
-    service.before = lambda request: request.query.pop("start-after", None)
-    came = do(service.server, tmp_path, "ls", "s3://b", recursive=True, json=True)
+    name = "marker" if version else "start-after"
+
+    def before(request):
+        if name in request.query and request.query[name] not in service.keys:
+            STRANGE[where](request.query, name)
+
+    service.before = before
+    came = do(service.server, tmp_path, "ls", "s3://b", recursive=True, json=True, **version)
     assert listed(came) == sorted(SHAPES["mixed"])
-    assert service.ranges <= 3
+    assert len(service.asked) <= COUNT / PAGE + 3
+
+
+@VERSIONS
+def test_a_service_that_does_not_sort_is_not_believed(service, tmp_path, version):
+    """Nor is anything deleted where pages are in order, and keys on them are not."""
+    service.fill(SHAPES["flat"])
+    service.after = _backwards
+    for verb in ("ls", "rm"):
+        came = do(service.server, tmp_path, verb, "s3://b", recursive=True, **version)
+        assert came.error.code == "E_BAD_LISTING"
+        assert came.out == b""
+    assert service.keys == SHAPES["flat"]
 
 
 @pytest.mark.slow

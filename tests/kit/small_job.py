@@ -47,6 +47,7 @@ from orbit_fast.io.transfer import Surroundings
 from orbit_fast.proc.desk import Desk
 from orbit_fast.proc.desk import Reporter
 from orbit_fast.proc.finders import ObjectFinder
+from orbit_fast.proc.key_stream import Listings
 from orbit_fast.proc.questions import Questions
 from orbit_fast.testing import S3Server
 
@@ -147,6 +148,7 @@ class SmallJob:
         self._questions = Questions(self._ledger)
         self._questions.on_failure = self._fail
         self._finder: ObjectFinder | None = None
+        self._listings = Listings(clock.monotonic_s)
         self._place: Callable[[int, Entry, str], Item] | None = None
         self._count = 0
         self._outcomes: list[Outcome] = []
@@ -202,7 +204,7 @@ class SmallJob:
 
     def _find(self, key: str, place: Callable[[int, Entry, str], Item]) -> None:
         source = key_source(S3Url(self._bucket, key), recursive=key.endswith("/"), raw=True)
-        self._finder = ObjectFinder(source, 0, self, self._questions.ask)  # type: ignore[arg-type] # what it uses of an Intake
+        self._finder = ObjectFinder(source, 0, self, self._questions.ask, self._listings)
         self._place = place
 
     def offer_object(self, _url: S3Url, _site: int, entry: Entry, name: str, _restore: str = "") -> None:

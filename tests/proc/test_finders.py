@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+from msgspec.structs import replace
 
 from orbit_fast.core.errors import AccessDenied
 from orbit_fast.core.errors import BucketNotFound
@@ -25,6 +26,7 @@ from orbit_fast.proc.finders import SLICE
 from orbit_fast.proc.finders import FileFinder
 from orbit_fast.proc.finders import ObjectFinder
 from orbit_fast.proc.finders import TreeFinder
+from orbit_fast.proc.key_stream import Listings
 
 
 class Taken:
@@ -158,24 +160,29 @@ class Bench:
         self.taken = Taken()
         self.asked = []
         source = key_source(parse_s3_url(url), recursive=recursive, raw=False)
-        self.finder = ObjectFinder(source, 4, self.taken, self._ask, version_id=version_id)
+        self.finder = ObjectFinder(source, 4, self.taken, self._ask, Listings(lambda: 0.0), version_id=version_id)
 
     def _ask(self, finder, order):
         assert finder is self.finder
-        assert finder.is_waiting
         self.asked.append(order)
+        return len(self.asked)
 
     def play(self, *answers):
-        """Answer until it is done; the failures that came of it."""
+        """Answer, and pull, until it is done; the failures that came of it."""
         failures = []
-        for answer in answers:
-            assert not self.finder.is_done
-            self.finder.pull()
-            assert self.finder.is_waiting
-            failure = self.finder.answer(answer)
-            if failure is not None:
-                failures.append(failure)
-        assert self.finder.is_done
+        for number, answer in enumerate(answers, start=1):
+            while not self.finder.is_waiting:
+                self.finder.pull()
+            assert len(self.asked) == number
+            failure = self.finder.answer(replace(answer, number=number))
+            failures += [failure] if failure is not None else []
+        while not self.finder.is_done:
+            assert not self.finder.is_waiting
+            try:
+                self.finder.pull()
+            except SourceMissing as error:
+                failures.append(Failure.of(error))
+        assert len(self.asked) == len(answers)
         return failures
 
     @property

@@ -3,151 +3,55 @@
 from __future__ import annotations
 
 import os
-from bisect import bisect_right
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from orbit_fast.core.errors import InvalidKey
 from orbit_fast.core.errors import ServerFault
 from orbit_fast.core.errors import SourceMissing
 from orbit_fast.core.messages import Failed
 from orbit_fast.core.messages import Failure
-from orbit_fast.core.messages import Page
-from orbit_fast.core.model import Entry
 from orbit_fast.core.sync import Unknown
 from orbit_fast.proc import sync_sides as module
+from orbit_fast.proc.key_stream import Listings
 from orbit_fast.proc.sync_sides import ListedSide
 from orbit_fast.proc.sync_sides import LocalSide
 from orbit_fast.proc.sync_sides import as_job_failure
-
-
-class Service:
-    """A listing in pages, answered when the test says so, and a clock."""
-
-    def __init__(self, keys, *, size=3, page_s=0.0):
-        self.keys = sorted(keys)
-        self.size = size
-        self.waiting = []
-        self.orders = []
-        self.page_s = page_s
-        self.now_s = 0.0
-
-    def ask(self, asker, order):
-        """What sides call."""
-        self.orders.append(order)
-        self.waiting.append((asker, order))
-
-    def monotonic_s(self):
-        """The clock."""
-        return self.now_s
-
-    def answer(self, place=0):
-        """Bring the answer to one question that waits."""
-        asker, order = self.waiting.pop(place)
-        self.now_s += self.page_s
-        keys = [key for key in self.keys if key.startswith(order.prefix)]
-        after = order.token or order.start_after
-        start = bisect_right(keys, after) if after else 0
-        page = keys[start : start + self.size]
-        token = page[-1] if start + self.size < len(keys) else ""
-        return asker.answer(Page(order.number, tuple(Entry(key, 1) for key in page), (), token))
+from tests.kit.paged_service import PagedService
 
 
 def _side(service, base="p/", begins="", on_failure=lambda failure: failure):
-    return ListedSide(4, base, begins, service.ask, service.monotonic_s, on_failure=on_failure)
+    return ListedSide(4, base, begins, service.ask, Listings(service.monotonic_s), on_failure=on_failure)
 
 
-def test_the_trial_may_fail() -> None:
-    """A service that cannot begin a listing anywhere is listed page by page, and nobody is told."""
-    names = [f"{number:04}" for number in range(100)]
-    service = Service([f"p/{name}" for name in names], size=10, page_s=0.1)
-    side = _side(service, on_failure=pytest.fail)
-    found = []
-    while not side.is_ended:
-        trial = next((one for one in service.waiting if one[1].start_after), None)
-        if trial is not None:
-            service.waiting.remove(trial)
-            assert trial[0].answer(Failed("page", 0, Failure.of(ServerFault("no")))) is None
-        elif side.is_ready:
-            found += side.take()[0]
-        else:
-            service.answer()
-    assert found == names
-
-
-def _drain(side, service, picks=()):
-    """Take whatever there is until the side has ended; answers come in the order of `picks`."""
-    names, turn = [], 0
+def _drain(side, service):
+    """Take whatever there is until the side has ended."""
+    names = []
     while not side.is_ended:
         if side.is_ready:
             batch, seen = side.take()
-            assert [entry.key for entry in seen] == [side._prefix[: side._under] + name for name in batch]
+            assert [entry.key for entry in seen] == [f"p/{name}" for name in batch]
             names += batch
         else:
             assert service.waiting, "nothing to take, and nothing on its way"
-            service.answer(picks[turn % len(picks)] % len(service.waiting) if picks else 0)
-        turn += 1
-    assert len(service.waiting) <= 1  # the trial, whose answer nobody needs any more
+            assert service.answer() is None
     return names
 
 
-NAMES = st.sets(st.text(alphabet="01ab/\u00e9", min_size=1, max_size=5), max_size=40)
-
-
-@given(names=NAMES, page_s=st.sampled_from([0.0, 0.05]), picks=st.lists(st.integers(0, 20), max_size=30))
-def test_a_listing_comes_whole_and_in_order(names, page_s, picks) -> None:
-    """However slow the service is, and whichever page comes first."""
-    service = Service({f"p/{name}" for name in names} | {"o", "q"}, page_s=page_s)
-    assert _drain(_side(service), service, picks) == sorted(names)
-
-
-def test_one_page_at_a_time_where_the_service_is_fast() -> None:
-    """Each page once, the next one on its way while the last one is compared."""
-    service = Service([f"p/{number:03}" for number in range(30)])
+def test_a_prefix_gives_names_below_it() -> None:
+    """All of them, page by page, and it has ended only then."""
+    names = [f"{number:03}" for number in range(30)]
+    service = PagedService([*(f"p/{name}" for name in names), "o", "q"])
     side = _side(service)
-    side.take()
-    service.answer()
-    assert len(side.take()[0]) == 3
-    assert len(service.waiting) == 1
-    _drain(side, service)
-    assert len(service.orders) == 10
-
-
-def test_a_slow_service_is_asked_for_several_pages_at_once() -> None:
-    """And still each name comes once, in order."""
-    names = [f"{number:04}" for number in range(3000)]
-    service = Service([f"p/{name}" for name in names], size=10, page_s=0.1)
-    side = _side(service)
-    most, found = 0, []
-    while not side.is_ended:
-        if side.is_ready:
-            found += side.take()[0]
-        else:
-            service.answer()
-        most = max(most, len(service.waiting))
-    assert found == names
-    assert most == module.AT_ONCE
-
-
-def test_nobody_is_asked_for_what_nobody_takes() -> None:
-    """Pages come only when names are wanted."""
-    service = Service([f"p/{number:03}" for number in range(30)])
-    side = _side(service)
-    assert side.is_ready
-    assert not service.orders
-    side.take()
-    service.answer()
-    assert side.is_ready
-    assert not service.waiting
+    assert _drain(side, service) == names
+    assert (side.found, len(service.orders)) == (30, 10)
 
 
 def test_the_beginning_of_names_and_the_marker_of_the_prefix() -> None:
     """A wildcard's beginning is sent as prefix; the marker of the prefix itself has no name."""
-    service = Service(["p/", "p/tea", "p/ten", "p/toe"])
+    service = PagedService(["p/", "p/tea", "p/ten", "p/toe"])
     assert _drain(_side(service, begins="te"), service) == ["tea", "ten"]
-    service = Service(["p/", "p/tea"])
+    service = PagedService(["p/", "p/tea"])
     side = _side(service)
     assert _drain(side, service) == ["tea"]
     assert side.found == 1
@@ -155,11 +59,10 @@ def test_the_beginning_of_names_and_the_marker_of_the_prefix() -> None:
 
 def test_a_page_that_cannot_be_had_is_the_end_of_the_job() -> None:
     """The failure says which side, and asks for exit 2."""
-    service = Service(["p/a"])
+    service = PagedService(["p/a"])
     side = _side(service, on_failure=lambda failure: as_job_failure(failure, "the source s3://b/p/"))
     side.take()
-    asker, order = service.waiting.pop()
-    failure = asker.answer(Failed("page", order.number, Failure.of(ServerFault("no", code="InternalError"))))
+    failure = service.answer(0, Failed("page", 0, Failure.of(ServerFault("no", code="InternalError"))))
     assert (failure.exit_code, failure.scope, failure.code) == (2, 1, "InternalError")
     assert failure.message == "the source s3://b/p/ could not be listed whole: no"
     assert not side.is_ended
@@ -188,16 +91,19 @@ def _everything(side):
 
 
 def test_a_tree(tmp_path) -> None:
-    """Files, directories in their place, and what cannot be told; unfinished downloads are no data."""
+    """Files, directories in their place, and what cannot be told, as unfinished downloads at a source are."""
     for name in ("a", "d/x", ".orbit-0123456789abcdef-1.tmp"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"12")
     (tmp_path / "link").symlink_to("nowhere")
     os.mkfifo(tmp_path / "pipe")
     names, seen = _everything(_local(tmp_path))
-    assert names == ["a", "d/", "d/x", "link", "pipe"]
-    assert [one.reason for one in seen if isinstance(one, Unknown)] == ["symlink", "special"]
-    assert seen[0].size == 2
+    temporary, *rest = names
+    assert temporary == ".orbit-0123456789abcdef-1.tmp"
+    assert rest == ["a", "d/", "d/x", "link", "pipe"]
+    assert [one.reason for one in seen if isinstance(one, Unknown)] == ["temporary", "symlink", "special"]
+    assert seen[1].size == 2
+    assert temporary not in _everything(_local(tmp_path, is_source=False))[0]
 
 
 def test_names_that_no_key_can_have(tmp_path) -> None:
