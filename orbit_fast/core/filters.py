@@ -48,6 +48,14 @@ def parse_rules(content: bytes, title: str) -> Rules:
     return tuple(rules)
 
 
+def _compiled(settings: SelectionSettings, sign: str) -> tuple[Wildcard, ...]:
+    """The patterns of one kind, from options and files; mostly there are none."""
+    patterns = settings.include if sign == "+" else settings.exclude
+    if settings.rules:
+        patterns += tuple(pattern for each, pattern in settings.rules if each == sign)
+    return tuple(map(Wildcard, patterns)) if patterns else ()
+
+
 class Selection:
     """The compiled form of a job's selection settings."""
 
@@ -55,9 +63,7 @@ class Selection:
 
     def __init__(self, settings: SelectionSettings) -> None:
         self._settings = settings
-        from_files = {sign: tuple(pattern for each, pattern in settings.rules if each == sign) for sign in _SIGNS}
-        self._include = tuple(Wildcard(pattern) for pattern in settings.include + from_files["+"])
-        self._exclude = tuple(Wildcard(pattern) for pattern in settings.exclude + from_files["-"])
+        self._include, self._exclude = _compiled(settings, "+"), _compiled(settings, "-")
         self._has_limits = bool(
             settings.min_size > 0 or settings.max_size >= 0 or settings.newer_than_ns or settings.older_than_ns
         )

@@ -7,8 +7,14 @@ is given once, when both listings and every copy have ended:
 * nothing failed, or nothing is deleted (exit 1): what failed may be the file that the extra was renamed to;
 * the source holds something, or nothing is deleted without ``--allow-empty-source`` (exit 2): an empty source is more
   often a disk that is not mounted, or a mistyped name, than a wish;
+* the filters protect at least what they did in the last sync of the same two sides (`core.filter_record`), or nothing
+  is deleted without ``--allow-changed-filters`` (exit 2);
 * not more than ``--max-delete`` allows, or nothing is deleted (exit 2). Where it was not given, more than `FREE`
-  deletions that are also more than half of the destination need it.
+  deletions that are also more than half of the destination need it;
+* the source still has none of them, or nothing is deleted (exit 2): a service that loses keys from its listings, or
+  does not name yet what it has, cannot be told by its listing. So what is to be deleted is looked for at the source by
+  its name (`looks`): the extras' *peers*. One that is there, or of which that cannot be learnt, proves the listing
+  wrong or unproven, and with it every other extra.
 
 Which objects are extras at all is decided in `core.sync`: a name that is unknown at the source is none.
 """
@@ -29,6 +35,9 @@ from orbit_fast.core.errors import InvalidConfig
 FREE: Final = 100
 """So many deletions need nobody's word, however small the destination is."""
 
+LOOKED_FOR: Final = 10_000
+"""The most extras whose peers are looked for where nobody said anything: one request each, some seconds together."""
+
 _LIMIT: Final = re.compile(r"([0-9]{1,18})(%?)", re.ASCII)
 
 
@@ -40,6 +49,20 @@ class LimitKind(enum.Enum):
     COUNT = "count"
     PERCENT = "percent"
     UNLIMITED = "unlimited"
+
+
+class DeleteVerify(enum.StrEnum):
+    """Whether the peers of extras are looked for: ``--delete-verify``."""
+
+    AUTO = "auto"
+    """Where they are not too many."""
+    HEAD = "head"
+    NONE = "none"
+
+
+def looks(verify: DeleteVerify, deletions: int, most: int = LOOKED_FOR) -> bool:
+    """Whether the peers of so many extras are looked for before the first is deleted; `most` are not too many."""
+    return deletions > 0 and (verify is DeleteVerify.HEAD or (verify is DeleteVerify.AUTO and deletions <= most))
 
 
 class DeleteLimit(msgspec.Struct, frozen=True):
@@ -88,6 +111,9 @@ class Case:
         extras: those of them that are not at the source.
         limit: ``--max-delete``.
         allows_empty_source: ``--allow-empty-source``.
+        verify: ``--delete-verify``.
+        weakened: options that protect less than they did in the last sync of the two sides.
+        allows_changed_filters: ``--allow-changed-filters``.
         command: what the user typed, for the advice.
     """
 
@@ -98,6 +124,9 @@ class Case:
     extras: int
     limit: DeleteLimit = field(default_factory=DeleteLimit)
     allows_empty_source: bool = False
+    verify: DeleteVerify = DeleteVerify.AUTO
+    weakened: tuple[str, ...] = ()
+    allows_changed_filters: bool = False
     command: str = "orbit sync SOURCE DESTINATION --delete"
 
 
@@ -120,31 +149,40 @@ def refuse(case: Case) -> Refusal | None:
     """Why the extras may not be deleted, or None where they may (or where there are none)."""
     if not case.extras:
         return None
-    what = f"{case.extras} of the {case.at_destination} objects at the destination"
     if not case.is_whole:
         return Refusal(
             message="nothing was deleted, because a listing did not end whole",
             code="E_LIST_INCOMPLETE",
             exit_code=Exit.NOT_POSSIBLE,
         )
+    what = f"{case.extras} of the {case.at_destination} objects at the destination"
     if case.failed:
         return Refusal(
             message=f"nothing was deleted, because {case.failed} of the objects failed: {what} are not at the source",
             code="E_DELETE_CANCELLED",
             exit_code=Exit.SOME_FAILED,
         )
+    return _ask(case, what)
+
+
+def _ask(case: Case, what: str) -> Refusal | None:
+    """What may be a mistake, and needs the user's word; the option that gives it ends the message."""
     if not case.at_source and not case.allows_empty_source:
-        return Refusal(
-            message=f"nothing was deleted, because the source holds nothing: {what} would go; "
-            f"if that is meant: {case.command} --allow-empty-source",
-            code="E_EMPTY_SOURCE",
-            exit_code=Exit.NOT_POSSIBLE,
-        )
-    if not case.limit.allows(case.extras, case.at_destination):
-        return Refusal(
-            message=f"nothing was deleted, because {what} would go; "
-            f"if that is meant: {case.command} --max-delete {case.extras}",
-            code="E_MAX_DELETE",
-            exit_code=Exit.NOT_POSSIBLE,
-        )
-    return None
+        why, option, code = "the source holds nothing", "--allow-empty-source", "E_EMPTY_SOURCE"
+    elif case.weakened and not case.allows_changed_filters:
+        verb = "protects" if len(case.weakened) == 1 else "protect"
+        why = f"{' and '.join(case.weakened)} {verb} less than in the last sync of these two"
+        option, code = "--allow-changed-filters", "E_FILTERS_CHANGED"
+    elif not case.limit.allows(case.extras, case.at_destination):
+        why, option, code = "", f"--max-delete {case.extras}", "E_MAX_DELETE"
+    else:
+        return None
+    why = f"{why}: {what} would go" if why else f"{what} would go"
+    message = f"nothing was deleted, because {why}; if that is meant: {case.command} {option}"
+    return Refusal(message=message, code=code, exit_code=Exit.NOT_POSSIBLE)
+
+
+def refuse_unproven(why: str, code: str) -> Refusal:
+    """What was listed as missing at the source is there, or may be: `why` names it."""
+    message = f"nothing was deleted, because {why} (--delete-verify none believes the listing)"
+    return Refusal(message=message, code=code, exit_code=Exit.NOT_POSSIBLE)

@@ -28,6 +28,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
+from typing import Final
 
 import msgspec
 
@@ -41,12 +42,15 @@ from orbit_fast.core.plan import Verdict
 from orbit_fast.core.plan import decide_archived
 from orbit_fast.core.settings import SelectionSettings
 
+TEMPORARY: Final = "temporary"
+"""A file of ours that never became whole: nothing to copy and nothing to tell, but it is there."""
+
 
 class Unknown(msgspec.Struct, frozen=True):
     """A name of which nothing more can be said.
 
     Attributes:
-        reason: why it is skipped: ``symlink``, ``special``, ``vanished``; ``''`` where it failed.
+        reason: why it is skipped: ``symlink``, ``special``, ``vanished``, or `TEMPORARY`; ``''`` where it failed.
         error: why it failed.
     """
 
@@ -94,6 +98,7 @@ class Judged:
         unknown: at the source, but nobody knows what.
         unseen: at the destination, but nobody knows what: the destination was not seen whole.
         extras: only at the destination, and to be deleted if `core.guard` allows it.
+        left_out: those of the extras that the filters leave out: the source may have them.
         identical: pairs that need nothing; their names are in `skips` only where somebody wants them.
     """
 
@@ -103,6 +108,7 @@ class Judged:
     unknown: list[tuple[str, Unknown]] = field(default_factory=list)
     unseen: list[tuple[str, Unknown]] = field(default_factory=list)
     extras: list[tuple[str, Sighting]] = field(default_factory=list)
+    left_out: set[str] = field(default_factory=set)
     identical: int = 0
 
 
@@ -138,6 +144,7 @@ class SyncPlan:
                 self._unknown(judged, name, source, dest)
             elif not accepts_name(name):
                 if dest is not None and self._options.deletes_excluded:
+                    judged.left_out.add(name)
                     self._missing(judged, name, dest)
             elif source is not None:
                 self._present(judged, name, source, dest)
@@ -204,7 +211,7 @@ class SyncPlan:
         if isinstance(source, Unknown):
             self._forget_protected(name)
             self._protected.append(name if name[-1] == "/" else f"{name}/")
-            if is_accepted:
+            if is_accepted and source.reason != TEMPORARY:
                 judged.unknown.append((name, source))
         elif source is not None and is_accepted:
             self._present(judged, name, source, None)

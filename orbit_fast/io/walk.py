@@ -22,6 +22,7 @@ from orbit_fast.core.errors import InvalidConfig
 from orbit_fast.core.errors import S3Error
 from orbit_fast.core.errors import SourceMissing
 from orbit_fast.core.errors import Vanished
+from orbit_fast.core.moments import held
 from orbit_fast.io.diskerrors import Side
 from orbit_fast.io.diskerrors import local_error
 from orbit_fast.io.diskerrors import shown
@@ -61,6 +62,7 @@ class WalkEntry(msgspec.Struct, frozen=True, gc=False):
         size: bytes, of a file.
         mtime_ns: modification time, of a file.
         error: why it is unreadable or gone.
+        ctime_ns: when anything of it was changed last, of a file: it tells a file from another one in its place.
     """
 
     path: bytes
@@ -68,6 +70,7 @@ class WalkEntry(msgspec.Struct, frozen=True, gc=False):
     size: int = 0
     mtime_ns: int = 0
     error: S3Error | None = None
+    ctime_ns: int = 0
 
 
 class _Level:
@@ -113,7 +116,7 @@ def walk(root: bytes, *, follow_symlinks: bool = False, directories: bool = Fals
                 continue
             if stat.S_ISREG(facts.st_mode):
                 kind = Kind.TEMPORARY if name[0] == 0x2E and is_temp_name(name) else Kind.FILE
-                yield WalkEntry(path, kind, facts.st_size, facts.st_mtime_ns)
+                yield WalkEntry(path, kind, facts.st_size, held(facts.st_mtime_ns), None, held(facts.st_ctime_ns))
             elif stat.S_ISLNK(facts.st_mode):
                 yield WalkEntry(path, Kind.SYMLINK)
             else:

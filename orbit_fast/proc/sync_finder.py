@@ -46,6 +46,29 @@ class End:
         return self.root + name.encode() if self.url is None else f"{self.url}{name}"
 
 
+class Extra(msgspec.Struct, frozen=True, array_like=True):
+    """What is noted of an object that only the destination has.
+
+    Attributes:
+        etag: that was listed, or ``''``.
+        size: bytes.
+        mtime_ns: last modification.
+        ctime_ns: of a file: last change.
+        may_be_at_source: the filters leave it out, so nobody looked whether the source has it.
+    """
+
+    etag: str = ""
+    size: int = 0
+    mtime_ns: int = 0
+    ctime_ns: int = 0
+    may_be_at_source: bool = False
+
+    @property
+    def file(self) -> tuple[int, int, int]:
+        """What tells that a file still is the one that was seen."""
+        return (self.size, self.mtime_ns, self.ctime_ns)
+
+
 class SyncFinder:
     """Compares the sides and hands what has to be copied to the intake.
 
@@ -142,8 +165,12 @@ class SyncFinder:
             if unknown.error is not None:
                 self._tell(self._destination_end, name, "", unknown.error)
         for name, seen in judged.extras:
-            known = (seen.etag,) if isinstance(seen, Entry) else (seen.size, seen.mtime_ns)
-            self._extras.add(name.encode(), _encode(known))
+            may_be = name in judged.left_out
+            if isinstance(seen, WalkEntry):
+                extra = Extra("", seen.size, seen.mtime_ns, seen.ctime_ns, may_be)
+            else:
+                extra = Extra(seen.etag if isinstance(seen, Entry) else "", may_be_at_source=may_be)
+            self._extras.add(name.encode(), _encode(extra))
 
     def _offer(self, intake: Intake, name: str, source: object) -> None:
         end = self._source_end

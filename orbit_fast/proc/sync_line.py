@@ -15,9 +15,10 @@ from orbit_fast.core.messages import Item
 from orbit_fast.core.messages import Outcome
 from orbit_fast.core.messages import RunTask
 from orbit_fast.core.messages import Status
+from orbit_fast.core.settings import JobSettings
 from orbit_fast.core.work import Line
 from orbit_fast.core.work import Sync
-from orbit_fast.io.clock import Clock
+from orbit_fast.proc.key_stream import Listings
 from orbit_fast.proc.line_ledger import LineLedger
 from orbit_fast.proc.progress import Amount
 from orbit_fast.proc.questions import Asker
@@ -42,7 +43,7 @@ class SyncLine:
         is_over: it is done, or has failed: then nothing is found and nothing deleted any more.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a script shares with its lines
         self,
         line: Line,
         job: SyncJob,
@@ -51,14 +52,17 @@ class SyncLine:
         ledger: LineLedger,
         report: Report,
         amount: Amount,
+        listings: Listings,
     ) -> None:
         """Do `job`, whose sides have the numbers of the script's; its plan was a `Sync`."""
         assert isinstance(line.plan, Sync), "other lines are done otherwise"
         self._number = line.number
         self._ledger = ledger
         self._questions = supervisor.questions
+        self._supervisor = supervisor
+        self._variants: list[int] = []
         plain = plain_settings(line.settings)
-        self._variant = supervisor.vary(plain)
+        self._variant = self._vary(plain)
         self._voice = LineVoice(plain, report, line)
         self._unfinished = 0
         self._is_last = False
@@ -67,8 +71,8 @@ class SyncLine:
             voice=self._voice,
             ledger=ledger,
             ask=self._ask,
-            vary=supervisor.vary,
-            monotonic_s=Clock().monotonic_s,
+            vary=self._vary,
+            listings=listings,
             sides=supervisor.sides.sides,
             amount=amount,
             line=line.number,
@@ -115,6 +119,14 @@ class SyncLine:
         self.is_over = True
         self._ledger.leave(self._number)
         self._last.close()
+        while self._variants:
+            self._ledger.let_go(self._variants.pop())
+
+    def _vary(self, settings: JobSettings) -> int:
+        """The number of settings that are used until the line has ended."""
+        self._variants.append(self._supervisor.vary(settings))
+        self._ledger.hold(self._variants[-1])
+        return self._variants[-1]
 
     # --- what becomes of its objects ---------------------------------------------------------------------------------
 
@@ -132,11 +144,11 @@ class SyncLine:
 
     # --- what it asks ------------------------------------------------------------------------------------------------
 
-    def _ask(self, asker: Asker, order: Ask) -> None:
+    def _ask(self, asker: Asker, order: Ask) -> int:
         order = replace(order, variant=self._variant)
         if isinstance(order, RunTask):
             order = replace(order, line=self._number)
-        self._questions.ask(_Asked(self, asker), order)
+        return self._questions.ask(_Asked(self, asker), order)
 
     def take(self, asker: Asker, answer: Answer) -> None:
         """What one of its parts has asked for; nobody wants it any more where the line is over."""

@@ -6,6 +6,7 @@ source in S3 may be a wildcard; then only the names that it matches belong to th
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable
 from collections.abc import Mapping
@@ -21,7 +22,9 @@ from msgspec.structs import replace
 from orbit_fast.core.console import Console
 from orbit_fast.core.errors import InvalidConfig
 from orbit_fast.core.errors import SourceMissing
+from orbit_fast.core.filter_record import record_filters
 from orbit_fast.core.guard import Case
+from orbit_fast.core.guard import DeleteVerify
 from orbit_fast.core.guard import LimitKind
 from orbit_fast.core.location import LocalDestination
 from orbit_fast.core.location import LocalKind
@@ -51,13 +54,16 @@ from orbit_fast.io.directories import prepare_destination
 from orbit_fast.io.external_sort import Spool
 from orbit_fast.proc.aftermath import Recovery
 from orbit_fast.proc.destination_lock import DestinationLock
-from orbit_fast.proc.destination_lock import lock_name
+from orbit_fast.proc.destination_lock import place_of
+from orbit_fast.proc.filter_memory import FilterMemory
 from orbit_fast.proc.intake import Destination
 from orbit_fast.proc.intake import Intake
 from orbit_fast.proc.job import limits_of
 from orbit_fast.proc.job import worker_count
 from orbit_fast.proc.journal import state_directory
+from orbit_fast.proc.key_stream import Listings
 from orbit_fast.proc.manifest_out import writing_manifest
+from orbit_fast.proc.open_files import fitted
 from orbit_fast.proc.progress import Amount
 from orbit_fast.proc.questions import Asker
 from orbit_fast.proc.report import Level
@@ -92,6 +98,7 @@ class SyncJob:
         begins: with what the names of interest begin.
         options: what is compared and deleted.
         look: how pairs are looked at that the listings do not decide.
+        memory: what the last sync of the two sides left, where this one deletes.
     """
 
     source: End
@@ -101,6 +108,7 @@ class SyncJob:
     begins: str
     options: SyncOptions
     look: Look
+    memory: FilterMemory | None = None
 
 
 def plan_sync(source: str, destination: str, settings: JobSettings) -> SyncJob:
@@ -161,10 +169,12 @@ def run_sync(
         InvalidConfig: the arguments do not make a job, or another sync is writing to the destination.
     """
     hold_standard_fds()
+    settings = fitted(settings, worker_count(settings))
     job = plan_sync(source, destination, settings)
     plain = plain_settings(settings)
     clock = Clock()
     report = Report(plain, console, clock.monotonic_s, command="sync")
+    job = with_memory(job, settings, environment, report)
     with ExitStack() as held:
         lock = lock_of(job, settings, environment, report)
         held.callback(lock.release)
@@ -181,7 +191,7 @@ def run_sync(
             ledger=ledger,
             ask=supervisor.questions.ask,
             vary=supervisor.vary,
-            monotonic_s=clock.monotonic_s,
+            listings=Listings(clock.monotonic_s),
             sides=job.sides,
         )
         finder, lasts = begin_sync(job, settings, command, around)
@@ -191,11 +201,28 @@ def run_sync(
 
 
 def lock_of(job: SyncJob, settings: JobSettings, environment: Mapping[str, str], report: Report) -> DestinationLock:
-    """What keeps two syncs from one destination."""
+    """What keeps two syncs from one destination, or from one inside the other."""
     target = job.target
-    name = lock_name(target.url or target.root, settings.dest.endpoint_url, environment)
+    place = place_of(target.url or target.root, settings.dest.endpoint_url, environment)
     what = str(target.url) if target.url is not None else printable(lossy(target.root)[0])
-    return DestinationLock(state_directory(environment), name, what, log=partial(report.log, Level.DEBUG))
+    return DestinationLock(state_directory(environment), place, what, log=partial(report.log, Level.DEBUG))
+
+
+def with_memory(job: SyncJob, settings: JobSettings, environment: Mapping[str, str], report: Report) -> SyncJob:
+    """The job with what the last sync of its two sides left, where it deletes."""
+    if not job.options.deletes:
+        return job
+    now_s = Clock().now_s()
+    scope = job.options.scope
+    sides = [
+        place_of(job.source.url or job.source.root, settings.source.endpoint_url, environment),
+        scope.pattern.encode("utf-8", "surrogatepass") if scope is not None else b"",
+        place_of(job.target.url or job.target.root, settings.dest.endpoint_url, environment),
+    ]
+    record = record_filters(settings.selection, deletes_excluded=job.options.deletes_excluded, now_ns=int(now_s * 1e9))
+    log = partial(report.log, Level.INFO)
+    memory = FilterMemory(state_directory(environment), b"\0".join(sides), record, now_s=now_s, log=log)
+    return dataclasses.replace(job, memory=memory)
 
 
 def _waiting(report: Report, settings: JobSettings) -> Callable[[str], None]:
@@ -216,9 +243,9 @@ class SyncAround:
     Attributes:
         voice: counts and says what becomes of objects.
         ledger: takes what is to be copied.
-        ask: has pages fetched and tasks done.
+        ask: has pages fetched and tasks done; returns the number that the answer will have.
         vary: numbers settings.
-        monotonic_s: the clock.
+        listings: of the job.
         sides: the S3 sides of the job.
         amount: what has been found.
         line: of the script, or 0.
@@ -226,9 +253,9 @@ class SyncAround:
 
     voice: Report | LineVoice
     ledger: Ledger
-    ask: Callable[[Asker, Ask], object]
+    ask: Callable[[Asker, Ask], int]
     vary: Callable[[JobSettings], int]
-    monotonic_s: Callable[[], float]
+    listings: Listings
     sides: Sequence[Side]
     amount: Amount = field(default_factory=Amount)
     line: int = 0
@@ -257,7 +284,7 @@ def begin_sync(
     asking.serve(around.amount, variant=around.vary(looking), line=around.line)
     plan, extras = SyncPlan(job.options), Spool()
     finder = SyncFinder(
-        _sides(job, settings, around.voice, around.ask, around.monotonic_s),
+        _sides(job, settings, around.voice, around.ask, around.listings),
         (job.source, job.target),
         plan,
         (copying, asking),
@@ -275,10 +302,18 @@ def begin_sync(
             extras=len(extras),
             limit=settings.sync.max_delete,
             allows_empty_source=settings.sync.allow_empty_source,
+            verify=settings.sync.delete_verify,
+            weakened=job.memory.weakened() if job.memory is not None else (),
+            allows_changed_filters=settings.sync.allow_changed_filters,
             command=command,
         )
 
-    deletion = Deletion(extras, job.target, case, report=around.voice, ask=around.ask)
+    def done() -> None:
+        if job.memory is not None and not settings.output.dry_run:
+            job.memory.keep()
+
+    ends = (job.source, job.target)
+    deletion = Deletion(extras, ends, case, report=around.voice, ask=around.ask, on_done=done)
     return finder, (deletion, *_audit(job, settings, around))
 
 
@@ -286,8 +321,8 @@ def _sides(
     job: SyncJob,
     settings: JobSettings,
     voice: Voice,
-    ask: Callable[[Asker, Ask], object],
-    monotonic_s: Callable[[], float],
+    ask: Callable[[Asker, Ask], int],
+    listings: Listings,
 ) -> tuple[LocalSide | ListedSide, LocalSide | ListedSide]:
     """What is to be compared with what."""
 
@@ -300,7 +335,7 @@ def _sides(
             return LocalSide(end.root, follow_symlinks=follows, is_source=is_source, on_unnamed=unnamed)
         what = f"the {'source' if is_source else 'destination'} {end.url}"
         failed = partial(as_job_failure, what=what)
-        return ListedSide(end.site, end.url.key, job.begins, ask, monotonic_s, on_failure=failed)
+        return ListedSide(end.site, end.url.key, job.begins, ask, listings, on_failure=failed)
 
     return side(job.source, is_source=True), side(job.target, is_source=False)
 
@@ -321,10 +356,15 @@ def _check(settings: JobSettings) -> None:
     if _deletes(settings):
         return
     sync = settings.sync
-    useless = "--delete-excluded" if sync.delete_excluded else ""
-    useless = "--max-delete" if sync.max_delete.kind is not LimitKind.USUAL else useless
-    if useless:
-        raise InvalidConfig(f"{useless} is about deleting: add --delete")
+    given = {
+        "--delete-excluded": sync.delete_excluded,
+        "--max-delete": sync.max_delete.kind is not LimitKind.USUAL,
+        "--delete-verify": sync.delete_verify is not DeleteVerify.AUTO,
+        "--allow-changed-filters": sync.allow_changed_filters,
+    }
+    for option, is_given in given.items():
+        if is_given:
+            raise InvalidConfig(f"{option} is about deleting: add --delete")
 
 
 def _options(settings: JobSettings, source: End, target: End, pattern: str) -> SyncOptions:
@@ -398,7 +438,7 @@ def _target(destination: str, settings: JobSettings, sides: list[Side]) -> tuple
         kind = LocalKind.FILE
     local: LocalDestination = local_destination(path, kind, many=True)
     if not settings.output.dry_run:
-        prepare_destination(local.path)
+        prepare_destination(local.path, is_durable=settings.transfer.durable)
     root = local.path if local.path.endswith(b"/") else local.path + b"/"
     return End(root=root), Destination(local=local, many=True)
 
@@ -431,4 +471,4 @@ def _audit(job: SyncJob, settings: JobSettings, around: SyncAround) -> list[Last
     from orbit_fast.proc.audit import Audit  # noqa: PLC0415 - sqlite3 is for those who ask for an audit
 
     buckets = [side.bucket for side in around.sides]
-    return [Audit(buckets, job.target.site, around.voice, around.ask)]
+    return [Audit(buckets, job.target.site, around.voice, around.ask, around.listings)]

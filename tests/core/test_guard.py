@@ -10,9 +10,12 @@ from hypothesis import strategies as st
 
 from orbit_fast.core.errors import Exit
 from orbit_fast.core.errors import InvalidConfig
+from orbit_fast.core.guard import LOOKED_FOR
 from orbit_fast.core.guard import Case
 from orbit_fast.core.guard import DeleteLimit
+from orbit_fast.core.guard import DeleteVerify
 from orbit_fast.core.guard import LimitKind
+from orbit_fast.core.guard import looks
 from orbit_fast.core.guard import parse_limit
 from orbit_fast.core.guard import refuse
 
@@ -35,6 +38,10 @@ def test_all_is_well() -> None:
         ({"failed": 1}, "E_DELETE_CANCELLED", Exit.SOME_FAILED),
         ({"at_source": 0}, "E_EMPTY_SOURCE", Exit.NOT_POSSIBLE),
         ({"limit": DeleteLimit(LimitKind.COUNT, 2)}, "E_MAX_DELETE", Exit.NOT_POSSIBLE),
+        ({"weakened": ("--exclude",)}, "E_FILTERS_CHANGED", Exit.NOT_POSSIBLE),
+        ({"weakened": ("--exclude",), "failed": 1}, "E_DELETE_CANCELLED", Exit.SOME_FAILED),
+        ({"weakened": ("--exclude",), "allows_empty_source": True}, "E_FILTERS_CHANGED", Exit.NOT_POSSIBLE),
+        ({"at_source": 0, "allows_changed_filters": True}, "E_EMPTY_SOURCE", Exit.NOT_POSSIBLE),
         ({"is_whole": False, "failed": 1, "at_source": 0}, "E_LIST_INCOMPLETE", Exit.NOT_POSSIBLE),
         ({"failed": 1, "at_source": 0, "allows_empty_source": True}, "E_DELETE_CANCELLED", Exit.SOME_FAILED),
         ({"is_whole": False, "limit": DeleteLimit(LimitKind.UNLIMITED)}, "E_LIST_INCOMPLETE", Exit.NOT_POSSIBLE),
@@ -59,6 +66,12 @@ def test_the_advice_goes_on() -> None:
     empty = refuse(_case(at_source=0))
     assert empty is not None
     assert empty.message.endswith(": orbit sync a s3://b/c --delete --allow-empty-source")
+    weak = _case(weakened=("--include", "--min-size"))
+    refusal = refuse(weak)
+    assert refusal is not None
+    assert "because --include and --min-size protect less than in the last sync of these two: 3 of" in refusal.message
+    assert refusal.message.endswith(": orbit sync a s3://b/c --delete --allow-changed-filters")
+    assert refuse(dataclasses.replace(weak, allows_changed_filters=True)) is None
     many = _case(extras=150, at_destination=200)
     refusal = refuse(many)
     assert refusal is not None
@@ -105,8 +118,9 @@ def test_what_is_no_limit(text) -> None:
     extras=st.integers(0, 300),
     others=st.integers(0, 300),
     allows=st.booleans(),
+    weakened=st.sampled_from([(), ("--exclude",)]),
 )
-def test_against_the_rule_in_one_line(is_whole, failed, at_source, extras, others, allows) -> None:
+def test_against_the_rule_in_one_line(is_whole, failed, at_source, extras, others, allows, weakened) -> None:
     """The answer is the conjunction of all conditions."""
     objects = extras + others
     case = Case(
@@ -116,7 +130,30 @@ def test_against_the_rule_in_one_line(is_whole, failed, at_source, extras, other
         at_destination=objects,
         extras=extras,
         allows_empty_source=allows,
+        weakened=weakened,
+        allows_changed_filters=allows,
     )
     is_usual = extras <= 100 or extras <= objects / 2
-    may = not extras or (is_whole and not failed and (at_source > 0 or allows) and is_usual)
+    is_meant = is_usual and (allows or (at_source > 0 and not weakened))
+    may = not extras or (is_whole and not failed and is_meant)
     assert (refuse(case) is None) == may
+
+
+@pytest.mark.parametrize(
+    ("verify", "deletions", "most", "expected"),
+    [
+        (DeleteVerify.AUTO, 0, 5, False),
+        (DeleteVerify.AUTO, 1, 5, True),
+        (DeleteVerify.AUTO, 5, 5, True),
+        (DeleteVerify.AUTO, 6, 5, False),
+        (DeleteVerify.AUTO, LOOKED_FOR, None, True),
+        (DeleteVerify.AUTO, LOOKED_FOR + 1, None, False),
+        (DeleteVerify.HEAD, 0, 5, False),
+        (DeleteVerify.HEAD, 10**9, 5, True),
+        (DeleteVerify.NONE, 1, 5, False),
+    ],
+)
+def test_whether_peers_are_looked_for(verify, deletions, most, expected) -> None:
+    """As the user says; without a word where they are not too many."""
+    limits = () if most is None else (most,)
+    assert looks(verify, deletions, *limits) is expected

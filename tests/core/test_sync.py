@@ -13,6 +13,7 @@ from orbit_fast.core.model import Entry
 from orbit_fast.core.plan import Mode
 from orbit_fast.core.plan import Rule
 from orbit_fast.core.settings import SelectionSettings
+from orbit_fast.core.sync import TEMPORARY
 from orbit_fast.core.sync import SyncOptions
 from orbit_fast.core.sync import SyncPlan
 from orbit_fast.core.sync import Unknown
@@ -134,6 +135,7 @@ def test_against_the_model(options, source, dest) -> None:
     assert {name for name, *_ in judged.asks} == asks
     assert {name: why for name, _, why in judged.skips} == skips
     assert {name for name, _ in judged.extras} == extras
+    assert all(name not in source for name in extras - judged.left_out)
     assert judged.identical == list(skips.values()).count("identical")
 
 
@@ -193,6 +195,14 @@ def test_an_excluded_unknown_is_not_told_and_protects() -> None:
     _, judged = _plan(SyncOptions(deletes=True, selection=selection), source, dest)
     assert not judged.unknown
     assert [name for name, _ in judged.extras] == ["n"]
+
+
+def test_a_file_that_never_became_whole_is_there() -> None:
+    """Nobody copies it or hears of it, and its name at the destination is no extra."""
+    source, dest = {"t": Unknown(TEMPORARY)}, {"t": _entry("t"), "u": _entry("u")}
+    plan, judged = _plan(SyncOptions(deletes=True, source_is_local=True), source, dest)
+    assert [name for name, _ in judged.extras] == ["u"]
+    assert (judged.copies, judged.unknown, plan.at_source) == ([], [], 0)
 
 
 def test_what_the_destination_hides_is_told_and_copied_over() -> None:

@@ -20,9 +20,17 @@ def test_syncs_exclude_each_other(orbit, gate, tmp_path):
         assert f"process {first.pid} " in failure["error"]
         orbit("sync", "-q", tree, "s3://bkt/q").expect(0)
         orbit("sync", "-q", "--dry-run", tree, "s3://bkt/p").expect(0)
-        lines = f"sync {tree} s3://bkt/p\nsync {tree} s3://bkt/r\nsync --wait {tree} s3://bkt/s\n"
+        lines = (
+            f"sync {tree} s3://bkt/p\nsync {tree} s3://bkt/r\nsync --wait {tree} s3://bkt/s\nsync {tree} s3://bkt/p/x/y\n"
+            f"sync {tree} s3://bkt\nsync {tree} s3://bkt/p2\n"
+        )
         script = orbit("run", "--json", fed=lines.encode()).expect(1)
-        assert {event["line"]: event["code"] for event in script.failures} == {1: "E_LOCKED", 3: "E_USAGE"}
+        assert {event["line"]: event["code"] for event in script.failures} == {
+            1: "E_LOCKED",
+            3: "E_USAGE",
+            4: "E_LOCKED",
+            5: "E_LOCKED",
+        }
         with orbit.start("sync", "--wait", "--json", tree, "s3://bkt/p") as second:
             line = second.stderr.readline().decode()
             who = f"another sync is writing to s3://bkt/p/: process {first.pid}"

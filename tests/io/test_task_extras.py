@@ -32,7 +32,7 @@ class Output:
 
 def _extra(root, name):
     facts = os.stat(root / name, follow_symlinks=False)
-    return (os.fsencode(name), facts.st_size, facts.st_mtime_ns)
+    return (os.fsencode(name), facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
 
 
 def _remove(tmp_path, root, extras, **output):
@@ -89,6 +89,18 @@ def test_what_has_changed_stays(tmp_path, root):
     assert (root / "d" / "b").is_symlink()
 
 
+def test_another_file_of_the_same_size_and_time_stays(tmp_path, root):
+    """It took the place of the one that was seen, as a copy does where ``A`` and ``a`` are one name."""
+    extra = _extra(root, "a")
+    (root / "new").write_bytes(b"y")
+    os.utime(root / "new", ns=(extra[2], extra[2]))
+    (root / "new").rename(root / "a")
+    tallied, said = _remove(tmp_path, root, [extra])
+    assert (tallied.deleted, tallied.failed) == (0, 1)
+    assert b"it has changed since it was looked at, and stays" in said.errors
+    assert (root / "a").read_bytes() == b"y"
+
+
 def test_nothing_is_removed_through_a_link(tmp_path, root):
     """A directory that somebody has replaced by a link elsewhere is not entered."""
     extras = [_extra(root, "d/e/c")]
@@ -103,6 +115,6 @@ def test_nothing_is_removed_through_a_link(tmp_path, root):
 def test_a_name_that_leads_outside_is_refused(tmp_path, root):
     """No component of a name is another directory's."""
     (tmp_path / "outside").write_bytes(b"x")
-    tallied, _ = _remove(tmp_path, root, [(b"../outside", 1, os.stat(tmp_path / "outside").st_mtime_ns)])
+    tallied, _ = _remove(tmp_path, root, [_extra(root, "../outside")])
     assert (tallied.deleted, tallied.failed) == (0, 1)
     assert (tmp_path / "outside").exists()

@@ -18,6 +18,8 @@ from orbit_fast.core.errors import InvalidConfig
 from orbit_fast.core.errors import SourceMissing
 from orbit_fast.core.errors import SourceUnreadable
 from orbit_fast.core.errors import Vanished
+from orbit_fast.core.messages import encode
+from orbit_fast.core.moments import held
 from orbit_fast.io import walk as walk_module
 from orbit_fast.io.walk import Kind
 from orbit_fast.io.walk import WalkEntry
@@ -73,7 +75,8 @@ def test_files_with_their_facts(tmp_path):
     os.utime(tmp_path / "a", ns=(0, 1_700_000_000_123_456_789))
     entries = _walk(tmp_path)
     assert [entry.path for entry in entries] == [b"a", b"d/e/f"]
-    assert entries[0] == WalkEntry(b"a", Kind.FILE, 1, 1_700_000_000_123_456_789)
+    changed_ns = (tmp_path / "a").stat().st_ctime_ns
+    assert entries[0] == WalkEntry(b"a", Kind.FILE, 1, 1_700_000_000_123_456_789, None, changed_ns)
     assert entries[1].size == 5
 
 
@@ -331,3 +334,15 @@ def test_a_large_directory_is_sorted_on_disk(names):
         patch.setattr(walk_module, "MAX_NAMES", 3)
         _make(root, names)
         assert [entry.path for entry in _walk(root)] == sorted(names)
+
+
+@pytest.mark.parametrize("year", [1, 2440, 9999])
+def test_times_that_no_message_carries(year, tmp_path):
+    """A file of a time before 1677 or after 2262, where the file system keeps such, is found with the nearest one."""
+    path = tmp_path / "f"
+    path.touch()
+    seconds = (year - 1970) * 31_556_952
+    os.utime(path, ns=(0, seconds * 10**9))
+    (entry,) = _walk(tmp_path)
+    assert entry.mtime_ns == held(path.stat().st_mtime_ns)
+    assert encode(entry.mtime_ns)

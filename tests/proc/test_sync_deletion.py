@@ -7,7 +7,9 @@ import pytest
 
 from orbit_fast.core.console import SilentConsole
 from orbit_fast.core.errors import AccessDenied
+from orbit_fast.core.guard import LOOKED_FOR
 from orbit_fast.core.guard import Case
+from orbit_fast.core.guard import DeleteVerify
 from orbit_fast.core.location import S3Url
 from orbit_fast.core.messages import Failure
 from orbit_fast.core.messages import TaskEnded
@@ -21,6 +23,7 @@ from orbit_fast.proc.search import InTurn
 from orbit_fast.proc.sync_deletion import AT_ONCE
 from orbit_fast.proc.sync_deletion import Deletion
 from orbit_fast.proc.sync_finder import End
+from orbit_fast.proc.sync_finder import Extra
 
 FINE = {"is_whole": True, "failed": 0, "at_source": 10**6, "at_destination": 10**6}
 
@@ -28,7 +31,7 @@ FINE = {"is_whole": True, "failed": 0, "at_source": 10**6, "at_destination": 10*
 class Bench:
     """A deletion, and what it asked for and said."""
 
-    def __init__(self, end, known, count, monkeypatch, **case):
+    def __init__(self, end, known, count, monkeypatch, *, on_done=lambda: None, **case):
         self.orders = []
         self.lines = b""
         self.extras = Spool()
@@ -39,10 +42,11 @@ class Bench:
         monkeypatch.setattr(self.report, "forward", self._forward)
         self.deletion = Deletion(
             self.extras,
-            end,
-            lambda: Case(**{**FINE, "extras": count, **case}),
+            (SOURCE, end),
+            lambda: Case(**{**FINE, "extras": count, "verify": DeleteVerify.NONE, **case}),
             report=self.report,
             ask=lambda _, order: self.orders.append(order),
+            on_done=on_done,
         )
 
     def _forward(self, out, err):
@@ -62,23 +66,24 @@ class Bench:
 
 OBJECTS = End(url=S3Url("b", "p/"), site=3)
 FILES = End(root=b"/d/")
+SOURCE = End(root=b"/source/")
 
 
 @pytest.mark.parametrize(("count", "sizes"), [(0, []), (1, [1]), (1000, [1000]), (2500, [1000, 1000, 500])])
 def test_extras_go_by_the_thousand(monkeypatch, count, sizes) -> None:
     """Every name once, in order, with what was known of it."""
-    tasks = Bench(OBJECTS, ("etag",), count, monkeypatch).run()
+    tasks = Bench(OBJECTS, Extra("etag"), count, monkeypatch).run()
     assert [len(task.extras) for task in tasks] == sizes
     assert all(isinstance(task, RemoveExtraKeys) and task.site == 3 for task in tasks)
     assert [pair for task in tasks for pair in task.extras] == [(f"p/n{number:05}", "etag") for number in range(count)]
-    tasks = Bench(FILES, (7, 8), count, monkeypatch).run()
+    tasks = Bench(FILES, Extra("", 7, 8, 9), count, monkeypatch).run()
     assert all(isinstance(task, RemoveExtraFiles) and task.root == b"/d/" for task in tasks)
-    assert [row for task in tasks for row in task.extras] == [(b"n%05d" % number, 7, 8) for number in range(count)]
+    assert [row for task in tasks for row in task.extras] == [(b"n%05d" % number, 7, 8, 9) for number in range(count)]
 
 
 def test_not_everything_at_once(monkeypatch) -> None:
     """So many tasks, and then it waits."""
-    bench = Bench(OBJECTS, ("",), 1000 * (AT_ONCE + 2), monkeypatch)
+    bench = Bench(OBJECTS, Extra(), 1000 * (AT_ONCE + 2), monkeypatch)
     bench.deletion.start()
     while not bench.deletion.is_waiting:
         bench.deletion.pull()
@@ -99,16 +104,50 @@ def test_not_everything_at_once(monkeypatch) -> None:
 )
 def test_what_the_guard_refuses_is_not_begun(monkeypatch, case, code, exit_code) -> None:
     """It is said in one line, nothing is asked for, and the exit code follows; failed copies have theirs already."""
-    bench = Bench(OBJECTS, ("",), 150, monkeypatch, **case)
+    bench = Bench(OBJECTS, Extra(), 150, monkeypatch, **case)
     assert bench.run() == []
     assert bench.lines.startswith(b'ERROR "sync": ' + code + b": nothing was deleted, because ")
     assert bench.lines.count(b"\n") == 1
     assert bench.report.tally.exit_code() == exit_code
 
 
+LOOKED = "LookForFiles LookForFiles LookForFiles LookForFiles RemoveExtraKeys"
+
+
+@pytest.mark.parametrize(
+    ("verify", "count", "trouble", "asked"),
+    [
+        (DeleteVerify.AUTO, 1000, False, LOOKED),
+        (DeleteVerify.AUTO, 1000, True, "LookForFiles LookForFiles LookForFiles LookForFiles"),
+        (DeleteVerify.NONE, 1000, False, "RemoveExtraKeys"),
+        (DeleteVerify.AUTO, LOOKED_FOR + 1, False, " ".join(["RemoveExtraKeys"] * 11)),
+    ],
+)
+def test_every_peer_is_looked_for_before_anything_goes(monkeypatch, verify, count, trouble, asked) -> None:
+    """Nothing is deleted where one is there; who deletes without a look says so, to whoever asks."""
+    done: list[bool] = []
+    bench = Bench(OBJECTS, Extra(), count, monkeypatch, verify=verify, on_done=lambda: done.append(True))
+    logged: list[str] = []
+    monkeypatch.setattr(bench.report, "log", lambda _, text: logged.append(text))
+    found = Failure("x is there", "E_LIST_INCOMPLETE") if trouble else None
+    deletion = bench.deletion
+    deletion.start()
+    while not deletion.is_done:
+        if not deletion.is_waiting:
+            deletion.pull()
+        else:
+            assert deletion.answer(TaskEnded(0, Tallied(), found)) is None
+    assert " ".join(type(order.task).__name__ for order in bench.orders) == asked
+    assert bench.report.tally.exit_code() == (2 if trouble else 0)
+    assert (b"nothing was deleted, because x is there" in bench.lines) == trouble
+    assert [f"{count} objects are deleted without looking for them at the source"] * ("Look" not in asked) == logged
+    assert done == ([] if trouble else [True])
+    deletion.close()
+
+
 def test_a_task_that_cannot_be_done_ends_the_job(monkeypatch) -> None:
     """No permission to delete anything is told once."""
-    bench = Bench(OBJECTS, ("",), 5, monkeypatch)
+    bench = Bench(OBJECTS, Extra(), 5, monkeypatch)
     bench.deletion.start()
     bench.deletion.pull()
     failure = Failure.of(AccessDenied("no"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from msgspec.structs import replace
 
 from orbit_fast.core.console import SilentConsole
 from orbit_fast.core.errors import AccessDenied
@@ -21,10 +22,12 @@ from orbit_fast.core.messages import Transfer
 from orbit_fast.core.model import Entry
 from orbit_fast.core.settings import JobSettings
 from orbit_fast.core.settings import SyncSettings
+from orbit_fast.core.tasks import LookForFiles
 from orbit_fast.core.tasks import RemoveExtraKeys
 from orbit_fast.core.tasks import Tallied
 from orbit_fast.core.work import Line
 from orbit_fast.core.work import Sync
+from orbit_fast.proc.key_stream import Listings
 from orbit_fast.proc.line_ledger import LineLedger
 from orbit_fast.proc.progress import Amount
 from orbit_fast.proc.report import Report
@@ -43,6 +46,7 @@ class Bench:
 
     def __init__(self, tmp_path, monkeypatch):
         self.asked = []
+        self._count = 0
         self.said = b""
         self.failures = []
         self.variants = {}
@@ -55,11 +59,17 @@ class Bench:
         for name in ("a", "b"):
             (self.source / name).write_bytes(b"x")
         self._amount = Amount()
+        self._listings = Listings(lambda: 0.0)
         self._supervisor = SimpleNamespace(
-            questions=SimpleNamespace(ask=lambda asker, order: self.asked.append((asker, order))),
+            questions=SimpleNamespace(ask=self._ask),
             vary=lambda settings: self.variants.setdefault(settings, len(self.variants) + 1),
             sides=SimpleNamespace(sides=[Side(f"b{number}", JobSettings().dest) for number in range(6)]),
         )
+
+    def _ask(self, asker, order):
+        self._count += 1
+        self.asked.append((asker, replace(order, number=self._count)))
+        return self._count
 
     def _forward(self, out, err):
         self.said += out + err
@@ -82,6 +92,7 @@ class Bench:
             ledger=self.ledger,
             report=self.report,
             amount=self._amount,
+            listings=self._listings,
         )
         line.on_failure = self.failures.append
         return line
@@ -140,6 +151,10 @@ def test_extras_go_when_the_lines_own_copies_have_ended(bench):
     bench.ledger.item_ended(0, Outcome(mine[1].number, Status.SKIPPED))
     bench.go(first)
     asker, order = bench.take(RunTask)
+    assert (order.task, order.line) == (LookForFiles(0, bytes(bench.source) + b"/", ("extra",)), 1)
+    asker.answer(TaskEnded(order.number, Tallied()))
+    bench.go(first)
+    asker, order = bench.take(RunTask)
     assert (order.task, order.line) == (RemoveExtraKeys(SITE, (("d1/extra", "e"),)), 1)
     assert order.variant == mine[0].variant > 0
     asker.answer(TaskEnded(order.number, Tallied(deleted=1)))
@@ -159,7 +174,7 @@ def test_a_listing_that_fails_fails_the_line(bench):
     line = bench.line(1)
     bench.go(line)
     asker, order = bench.take(ListPage)
-    assert asker.answer(Failed(order.number, "page", DENIED)) is None
+    assert asker.answer(Failed("page", order.number, DENIED)) is None
     [failure] = bench.failures
     assert "could not be listed whole" in failure.message
     line.close()
@@ -180,6 +195,10 @@ def test_a_deletion_that_cannot_be_done_fails_the_line(bench):
         bench.ledger.item_ended(0, Outcome(item.number, Status.DONE))
     bench.go(line)
     asker, order = bench.take(RunTask)
+    asker.answer(TaskEnded(order.number, Tallied()))
+    bench.go(line)
+    asker, order = bench.take(RunTask)
+    assert isinstance(order.task, RemoveExtraKeys)
     asker.answer(TaskEnded(order.number, Tallied(), DENIED))
     assert bench.failures == [DENIED]
     line.close()

@@ -57,12 +57,18 @@ VERB = Verb(
             "in SRC (unreadable, a link that is not followed, vanished) is not deleted in DST."
         ),
         (
-            "Two syncs do not write to one DST at once on a machine: the second one ends with exit status 2, or waits "
-            "with --wait."
+            "A listing may leave out what is there. So before the first deletion, each name is looked for in SRC by "
+            "itself, where there are up to 10,000 of them; if one is there, or nobody can tell, nothing is deleted. "
+            "--delete-verify head looks for any number, --delete-verify none for none."
         ),
         (
-            "An empty SRC, and more than 100 deletions that are also more than half of DST, stop the job before the "
-            "first deletion; the message names the option that goes on. Local directories that become empty stay."
+            "Two syncs do not write to one DST at once on a machine, nor to one inside the other: the second one ends "
+            "with exit status 2, or waits with --wait."
+        ),
+        (
+            "An empty SRC, filters that protect less than in the last sync --delete of SRC and DST, and more than 100 "
+            "deletions that are also more than half of DST, stop the job before the first deletion; the message names "
+            "the option that goes on. Local directories that become empty stay."
         ),
     ),
     examples=(

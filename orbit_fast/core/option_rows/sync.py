@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orbit_fast.core.guard import DeleteVerify
 from orbit_fast.core.values import Option
 from orbit_fast.core.values import Shape
 from orbit_fast.core.values import choice
@@ -9,6 +10,7 @@ from orbit_fast.core.values import delete_limit
 
 _SYNC = frozenset({"sync"})
 _MODES = ("copy", "update", "sync", "mirror")
+_VERIFIES = tuple(each.value for each in DeleteVerify)
 
 ROWS = (
     Option(
@@ -57,6 +59,15 @@ ROWS = (
         verbs=_SYNC,
     ),
     Option(
+        name="delete-verify",
+        path="sync.delete_verify",
+        help="Look for each of them at the source by its name first, and delete nothing if one is there.",
+        parse=choice(_VERIFIES, tuple(DeleteVerify)),
+        choices=_VERIFIES,
+        default_text="auto: up to 10,000",
+        verbs=_SYNC,
+    ),
+    Option(
         name="wait",
         path="sync.wait",
         help="Where another sync is writing to the same destination, wait for its end.",
@@ -67,6 +78,13 @@ ROWS = (
         name="allow-empty-source",
         path="sync.allow_empty_source",
         help="A source that holds nothing is meant so.",
+        shape=Shape.FLAG,
+        verbs=_SYNC,
+    ),
+    Option(
+        name="allow-changed-filters",
+        path="sync.allow_changed_filters",
+        help="Filters that protect less than in the last sync of the same two, which deleted too, are meant so.",
         shape=Shape.FLAG,
         verbs=_SYNC,
     ),

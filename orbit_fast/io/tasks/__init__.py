@@ -25,6 +25,8 @@ _FLOWS: dict[type, tuple[str, str]] = {
     tasks.ListObjects: ("ls", "list_objects"),
     tasks.ListUploads: ("uploads", "list_uploads"),
     tasks.ListVersions: ("versions", "list_versions"),
+    tasks.LookForFiles: ("peers", "look_for_files"),
+    tasks.LookForKeys: ("peers", "look_for_keys"),
     tasks.MakeBucket: ("buckets", "make_bucket"),
     tasks.Presign: ("presign", "presign"),
     tasks.RemoveBucket: ("buckets", "remove_bucket"),

@@ -74,7 +74,7 @@ def _explained(error: S3Error, bucket: str) -> S3Error:
     if error.code == "BucketAlreadyOwnedByYou":
         error.message = f"s3://{bucket} exists already, and you own it"
     elif error.code == "BucketAlreadyExists":
-        error.message = f"s3://{bucket} exists already and belongs to somebody else: choose another name"
+        error.message = f"s3://{bucket} exists already and belongs to somebody else"
     return error
 
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+from collections.abc import Sequence
 from typing import Final
 
 from orbit_fast.core.errors import PreconditionFailed
 from orbit_fast.core.errors import S3Error
 from orbit_fast.core.events import new_renderer
 from orbit_fast.core.messages import Failure
+from orbit_fast.core.moments import held
 from orbit_fast.core.render.rm import removed_files
 from orbit_fast.core.tasks import RemoveExtraFiles
 from orbit_fast.core.tasks import RemoveExtraKeys
@@ -57,11 +59,11 @@ def remove_files(given: TaskSurroundings, task: RemoveExtraFiles) -> Flow[None]:
     parents = _Parents(task.root)
     gone: list[bytes] = []
     try:
-        for count, (path, size, mtime_ns) in enumerate(task.extras, 1):
+        for count, (path, *facts) in enumerate(task.extras, 1):
             whole = parents.join(path)
             try:
                 if not given.settings.output.dry_run:
-                    parents.unlink(path, size, mtime_ns)
+                    parents.unlink(path, facts)
                 gone.append(whole)
             except (OSError, S3Error) as error:
                 known = local_error(error, whole, Side.DESTINATION) if isinstance(error, OSError) else error
@@ -89,8 +91,11 @@ class _Parents:
         """The whole path, for messages."""
         return self._root + path if self._root.endswith(b"/") else self._root + b"/" + path
 
-    def unlink(self, path: bytes, size: int, mtime_ns: int) -> None:
-        """Remove a file that has this size and time; one that is gone already is no matter.
+    def unlink(self, path: bytes, facts: Sequence[int]) -> None:
+        """Remove a file that has this size and these times; one that is gone already is no matter.
+
+        The time of its last change tells it from a file that was given its size and time: where the file system folds
+        case, a copy that has just arrived may stand under the name of an extra.
 
         Raises:
             OSError: the system refuses, or a link stands in the way.
@@ -100,7 +105,8 @@ class _Parents:
         with contextlib.suppress(FileNotFoundError):
             self._enter(directory)
             found = os.stat(name, dir_fd=self._fd, follow_symlinks=False)
-            if not stat.S_ISREG(found.st_mode) or (found.st_size, found.st_mtime_ns) != (size, mtime_ns):
+            now = (found.st_size, held(found.st_mtime_ns), held(found.st_ctime_ns))
+            if not stat.S_ISREG(found.st_mode) or now != tuple(facts):
                 raise PreconditionFailed(f"it has changed since it was looked at, and stays: {shown(path)}")
             os.unlink(name, dir_fd=self._fd)
 

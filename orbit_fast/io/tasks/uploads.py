@@ -6,8 +6,6 @@ from functools import partial
 from typing import Any
 from typing import Final
 
-from msgspec.structs import replace
-
 from orbit_fast.core import encode
 from orbit_fast.core.decode_listing import UnfinishedUpload
 from orbit_fast.core.errors import Cancelled
@@ -132,8 +130,7 @@ class _Abortion:
         self._given.tallied.found += 1
 
     def _failed(self, one: UnfinishedUpload, error: S3Error) -> None:
-        failure = Failure.of(error)
-        failure = replace(failure, message=f"{failure.message} (upload {one.upload_id})")
+        failure = Failure.of(error, f"upload {one.upload_id}")
         source = f"s3://{self._given.around.sites[self._site].bucket}/{one.key}"
         renderer = new_renderer(self._given.settings, operation="uploads")
         said = renderer.failed((source, ""), failure, failure.attempts, line=self._given.line)
