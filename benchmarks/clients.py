@@ -27,11 +27,11 @@ class Work:
 
     Attributes:
         verb: ``up``, ``down``, ``one`` (upload one file), ``list``, ``delete``, ``sync`` (local to S3), ``cat``,
-            ``pipe`` or ``version``.
+            ``pipe``, ``version``; or ``run-cp``, ``run-rm``: a line of a script for each object.
         url: of the service.
         count: objects.
         size: bytes of each.
-        local: the directory (``one``, ``pipe``: the file) to read or to write.
+        local: the directory (``one``, ``pipe``: the file; ``run-…``: the script) to read or to write.
         certificate: what to trust, over TLS.
         is_far: answers take long, so that as many objects should be in flight as orbit has.
     """
@@ -139,6 +139,8 @@ def _orbit_words(work: Work) -> list[str] | None:
         "sync": ["sync", str(work.local), there],
         "cat": ["cat", f"s3://{BUCKET}/{work.first_key}"],
         "pipe": ["pipe", f"s3://{BUCKET}/piped.bin"],
+        "run-cp": ["run", str(work.local)],
+        "run-rm": ["run", str(work.local)],
     }
     return words.get(work.verb)
 
@@ -175,6 +177,8 @@ def _s5cmd(work: Work) -> list[str] | None:
         "sync": ["sync", f"{work.local}/", there],
         "cat": ["cat", f"s3://{BUCKET}/{work.first_key}"],
         "pipe": ["pipe", f"s3://{BUCKET}/piped.bin"],
+        "run-cp": ["run", str(work.local)],
+        "run-rm": ["run", str(work.local)],
     }
     if work.verb == "version":
         return [program, "version"]

@@ -112,6 +112,6 @@ def is_met(found: Figures, goal: tuple[str, float]) -> bool:
 
 def shown_time(seconds: float, unit: str) -> str:
     """A time in the unit that suits its workload."""
-    if unit in {"object", "key"}:
+    if unit in {"object", "key", "line"}:
         return f"{seconds * 1e6:.1f} µs"
     return f"{seconds:.3f} s"

@@ -125,7 +125,7 @@ def choose(options: argparse.Namespace, *, is_quick: bool) -> list[Workload]:
 
 def shrunk(workload: Workload, objects: int, size: int) -> Workload:
     """The workload with another number of objects, or with large objects of another size; 0 leaves it."""
-    if objects and workload.unit in {"object", "key"}:
+    if objects and workload.unit in {"object", "key", "line"}:
         return dataclasses.replace(workload, count=objects, base=max(1, objects // 5))
     if size and workload.is_bulk:
         return dataclasses.replace(workload, size=size, base_size=size // 4 if workload.base_size else 0)

@@ -17,6 +17,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import Protocol
 
+from benchmarks.clients import BUCKET
 from benchmarks.clients import Client
 from benchmarks.clients import Work
 from benchmarks.clients import environment_for
@@ -34,6 +35,7 @@ FILES_IN_A_DIRECTORY = 1_000
 MTIME_S = 1_706_933_106
 """Of files that are compared with the load target's objects: it gives theirs the same."""
 _SOURCES = frozenset({"up", "sync"})
+_SCRIPTS = frozenset({"run-cp", "run-rm"})
 _PIECE = 1 << 20
 
 
@@ -185,6 +187,8 @@ class Session:
             local = self._source(folder, workload, amount)
         elif amount and verb in {"one", "pipe"}:
             local = next(_files(self._source(folder, workload, amount)))
+        elif amount and verb in _SCRIPTS:
+            local = self._script(folder, workload, amount)
         return Work(
             verb=verb,
             url=self._servers[workload.server_name].url,
@@ -215,6 +219,21 @@ class Session:
                     file.write(os.urandom(min(_PIECE, size - at)))
         return source
 
+    def _script(self, folder: Path, workload: Workload, amount: int) -> Path:
+        """A file with a line for each object: upload a file, or delete a key."""
+        count, size = workload.shape(amount)
+        script = folder / f"{workload.verb}-{size}-{count}"
+        if script.exists():
+            return script
+        if workload.verb == "run-cp":
+            source = self._source(folder, workload, amount)
+            names = sorted(str(path.relative_to(source)) for path in _files(source))
+            lines = [f"cp {source}/{name} s3://{BUCKET}/up/{name}\n" for name in names]
+        else:
+            lines = [f"rm s3://{BUCKET}/gone/{number:07}.bin\n" for number in range(count)]
+        script.write_text("".join(lines))
+        return script
+
 
 def check_seen(work: Work, seen: Mapping[str, int]) -> None:
     """The server must have been asked for the work.
@@ -224,11 +243,14 @@ def check_seen(work: Work, seen: Mapping[str, int]) -> None:
     """
     stored = seen.get("PutObject", 0) + seen.get("CompleteMultipartUpload", 0)
     sent, pages = seen.get("bytes_in", 0), seen.get("ListObjectsV2", 0)
-    if work.verb in {"up", "one", "pipe"} and (stored < work.count or sent < work.count * work.size):
+    if work.verb in {"up", "one", "pipe", "run-cp"} and (stored < work.count or sent < work.count * work.size):
         raise RunFailed(f"{stored} of {work.count} objects were stored, {sent} bytes of {work.count * work.size}")
     if work.verb in {"list", "delete", "sync"} and pages * 1000 < work.count:
         raise RunFailed(f"{pages} pages were listed for {work.count} keys")
-    if work.verb == "delete" and seen.get("DeleteObjects", 0) * 1000 + seen.get("DeleteObject", 0) < work.count:
+    if (
+        work.verb in {"delete", "run-rm"}
+        and seen.get("DeleteObjects", 0) * 1000 + seen.get("DeleteObject", 0) < work.count
+    ):
         raise RunFailed(f"{seen.get('DeleteObjects', 0)} requests deleted {work.count} keys")
     if work.verb == "sync" and stored:
         raise RunFailed(f"{stored} objects were stored though none had changed")
@@ -241,7 +263,7 @@ def room_needed(workloads: Sequence[Workload]) -> int:
     sources = {
         workload.shape(amount)
         for workload in workloads
-        if workload.verb in {"up", "pipe"}
+        if workload.verb in {"up", "pipe", "run-cp"}
         for amount in workload.amounts
     }
     landings = [workload.size * workload.count for workload in workloads if workload.verb == "down"]

@@ -30,7 +30,7 @@ class Workload:
         base: so many objects are done in a run of their own, and its time taken off: what is left is the price of
             `count - base` objects without start-up. 0: the whole run counts.
         base_size: the same of one object: the size of the smaller one.
-        unit: ``object``, ``key``, ``GiB`` or ``run``: what the figures are for.
+        unit: ``object``, ``key``, ``line``, ``GiB`` or ``run``: what the figures are for.
         server: who answers: `LOAD`, `FAR` (the same in bad weather), `RCLONE`, or one of `LINKS`.
         tls: over TLS.
         goal_cpu_s: CPU seconds a unit that orbit must not exceed, or None.
@@ -93,7 +93,16 @@ class Workload:
 
 def workloads(*, is_quick: bool) -> tuple[Workload, ...]:
     """All of them; the quick ones have fewer objects."""
-    every = (*_start_up(), *_copies(is_quick=is_quick), *_keys(), *_streams(), *_far(), *_links(), *_real())
+    every = (
+        *_start_up(),
+        *_copies(is_quick=is_quick),
+        *_keys(),
+        *_scripts(),
+        *_streams(),
+        *_far(),
+        *_links(),
+        *_real(),
+    )
     return tuple(workload for workload in every if workload.is_quick or not is_quick)
 
 
@@ -187,6 +196,15 @@ def _keys() -> Iterator[Workload]:
             goal_cpu_s=goal_cpu_s,
         )
         yield from _both(plain, goal_cpu_s)
+
+
+def _scripts() -> Iterator[Workload]:
+    """Many commands in one engine, a line of a script each."""
+    title = "run 24,000 lines: cp of a 4 KiB file"
+    copies = Workload(name="run-cp", title=title, verb="run-cp", size=4 * KIB, count=25_000, base=1_000, unit="line")
+    yield dataclasses.replace(copies, goal_cpu_s=46e-6)
+    title = "run 20,000 lines: rm of a key"
+    yield Workload(name="run-rm", title=title, verb="run-rm", count=21_000, base=1_000, unit="line")
 
 
 def _streams() -> Iterator[Workload]:

@@ -54,6 +54,8 @@ def _parse(content: bytes, name: str, verb: str) -> tuple[dict[str, Entry], ...]
         raise InvalidConfig(f"{name}: not TOML: {error}") from None
     except UnicodeDecodeError as error:
         raise InvalidConfig(f"{name}: not UTF-8, from byte {error.start} on") from None
+    except ValueError as error:  # a number of thousands of digits, a date that there is not
+        raise InvalidConfig(f"{name}: not TOML: {error}") from None
     except RecursionError:
         raise InvalidConfig(f"{name}: not TOML: nested too deeply") from None
     return read_document(document, verb, name)

@@ -25,6 +25,7 @@ from orbit_fast.core.messages import Failure
 from orbit_fast.core.redact import redact
 from orbit_fast.core.settings import JobSettings
 from orbit_fast.core.settings import OutputSettings
+from orbit_fast.io.diskerrors import refusal
 
 
 def run(environment: Environment, verbs: Sequence[Verb] = VERBS) -> int:
@@ -46,7 +47,8 @@ def run(environment: Environment, verbs: Sequence[Verb] = VERBS) -> int:
     except Exception as error:  # noqa: BLE001  the top line: what nobody foresaw is told in one line too
         if _wants_trace(state):
             write_err(redact(traceback.format_exc()).encode("utf-8", "backslashreplace"))
-        return _fail(state, Internal(f"{type(error).__name__}: {error}"), Exit.NOT_POSSIBLE)
+        failure = refusal(error) if isinstance(error, OSError) else Internal(f"{type(error).__name__}: {error}")
+        return _fail(state, failure, Exit.NOT_POSSIBLE)
 
 
 def _sentence(error: click.ClickException) -> str:

@@ -61,11 +61,14 @@ def parse_s3_url(text: str) -> S3Url:
     Raises:
         InvalidBucketName: there is no bucket's name, ARN or alias after ``s3://``.
         InvalidConfig: it does not begin with ``s3://``.
+        InvalidKey: it is not Unicode text.
     """
+    if not text.isascii():
+        _check_text(text)
     if not is_s3_url(text):
         raise InvalidConfig(f"not an S3 URL: {text!r} (expected s3://BUCKET/KEY)")
     rest = text[len(_SCHEME) :]
-    arn = _ARN.match(rest)
+    arn = _ARN.match(rest) if rest.startswith("arn:") else None
     if arn is not None:
         return S3Url(bucket=arn.group(), key=rest[arn.end() + 1 :])
     bucket, _, key = rest.partition("/")
@@ -86,6 +89,14 @@ def check_bucket(bucket: str) -> None:
     if bucket.startswith("arn:"):
         raise InvalidBucketName(f"not the ARN of an S3 access point: {bucket!r}")
     raise InvalidBucketName(f"not a bucket name: {bucket!r} (1 to 255 of letters, digits, '.', '-' and '_')")
+
+
+def _check_text(text: str) -> None:
+    """Refuse what no request can carry: bytes that are not UTF-8 come from the command line as lone surrogates."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise InvalidKey(f"not Unicode text, which S3 keys must be: {text[:100]!r}") from None
 
 
 def check_key(key: str) -> None:

@@ -10,7 +10,7 @@ Paths of a transfer through these messages:
 * large object: `Begin` → `Begun`; for each part `MovePart` (any worker) → `PartMoved`; `Finish` → `Outcome` in a
   `Report`. Given up or interrupted: `Abandon` → `Abandoned`.
 * listing: `ListPage` → `Page`, page by page at the supervisor's pace. One named key: `Stat` → `Found`.
-* bytes for stdout: `Open` → `Opened`; for each range `Fetch` → `Fetched`.
+* bytes for stdout: `Open` → `Opened`; for each range `Fetch` → `Fetched`; in one stream, `Pour` beside them.
 * any other command's work: `RunTask` → `Said` as often as there is something to say → `TaskEnded`.
 
 Anything that goes wrong with an order is answered by a `Failed`, or, for a whole item, by an `Outcome` whose `failure`
@@ -28,10 +28,8 @@ from orbit_fast.core.errors import Exit
 from orbit_fast.core.errors import Internal
 from orbit_fast.core.errors import S3Error
 from orbit_fast.core.errors import Scope
-from orbit_fast.core.fetching import Fetch
-from orbit_fast.core.fetching import Fetched
-from orbit_fast.core.fetching import Open
-from orbit_fast.core.fetching import Opened
+from orbit_fast.core.fetching import StageAnswer
+from orbit_fast.core.fetching import StageAsk
 from orbit_fast.core.model import Checksum
 from orbit_fast.core.model import Credentials
 from orbit_fast.core.model import Entry
@@ -125,12 +123,12 @@ class Failure(msgspec.Struct, frozen=True, array_like=True):
     attempts: int = 0
 
     @classmethod
-    def of(cls, error: BaseException) -> Failure:
-        """The record of any exception; one that is not orbit's own is a mistake of ours and says where it came from."""
+    def of(cls, error: BaseException, detail: str = "") -> Failure:
+        """The record of any exception, with `detail` behind its message; one that is not orbit's own is our mistake."""
         if not isinstance(error, S3Error):
             error = Internal(f"{type(error).__name__}: {error}")
         return cls(
-            message=" ".join(error.message.split()),
+            message=" ".join(error.told(detail).split()),
             code=error.code,
             status=error.status,
             request_id=error.request_id,
@@ -237,10 +235,10 @@ class Setup(msgspec.Struct, frozen=True, array_like=True, tag=1):
 
 
 class Vary(msgspec.Struct, frozen=True, array_like=True, tag=12):
-    """Settings that some items and tasks of the job are done with; they name them by this number."""
+    """Settings that some items and tasks of the job are done with; they name them by this number. None: no more."""
 
     number: int
-    settings: JobSettings
+    settings: JobSettings | None
 
 
 class Transfer(msgspec.Struct, frozen=True, array_like=True, tag=2):
@@ -412,7 +410,7 @@ class Failed(msgspec.Struct, frozen=True, array_like=True, tag=54):
     """An order of a shared transfer, a page or a stat failed (after its retries).
 
     Attributes:
-        kind: which order: ``begin``, ``part``, ``finish``, ``page``, ``stat``, ``open``, ``fetch``.
+        kind: which order: ``begin``, ``part``, ``finish``, ``page``, ``stat``, ``open``, ``fetch``, ``pour``.
         number: the item's number (begin, part, finish) or the order's (all others).
         failure: why.
         part: the part's number, for ``part``.
@@ -465,9 +463,9 @@ class TaskEnded(msgspec.Struct, frozen=True, array_like=True, tag=62):
     failure: Failure | None = None
 
 
-Ask = ListPage | Stat | RunTask | Open | Fetch
+Ask = ListPage | Stat | RunTask | StageAsk
 """An order that is answered by what was asked for."""
-Answer = Page | Found | TaskEnded | Opened | Fetched | Failed
+Answer = Page | Found | TaskEnded | StageAnswer | Failed
 
 Order = Setup | Vary | Transfer | Begin | MovePart | Finish | Abandon | Drop | DropItems | Ask | Stop
 Event = Ready | Report | Begun | PartMoved | Abandoned | Answer | Said | NeedCredentials | RegionFound | Noted
@@ -486,7 +484,7 @@ def decode_order(data: bytes | memoryview) -> Order:
     """The order in `data`.
 
     Raises:
-        msgspec.DecodeError: it is not one.
+        msgspec.DecodeError, UnicodeDecodeError: it is not one.
     """
     return _order_decoder.decode(data)
 
@@ -495,6 +493,6 @@ def decode_event(data: bytes | memoryview) -> Event:
     """The event in `data`.
 
     Raises:
-        msgspec.DecodeError: it is not one.
+        msgspec.DecodeError, UnicodeDecodeError: it is not one.
     """
     return _event_decoder.decode(data)

@@ -13,7 +13,7 @@ from typing import Final
 
 from orbit_fast.core.errors import InvalidConfig
 
-_SPECIAL: Final = re.compile(r"""['"\\#]""")
+_SPECIAL: Final = re.compile(r"""['"\\#\0]""")
 _ESCAPED_IN_QUOTES: Final = '"\\$`\n'
 """What a backslash escapes between double quotes; before anything else there it stands for itself."""
 
@@ -47,10 +47,12 @@ def split_line(text: str) -> list[str]:
     """The words of a line; none where it is empty or a comment.
 
     Raises:
-        InvalidConfig: a quote is not closed, or a backslash ends the line.
+        InvalidConfig: a quote is not closed, a backslash ends the line, or there is a NUL in it.
     """
     if _SPECIAL.search(text) is None:
         return text.split()
+    if "\0" in text:
+        raise InvalidConfig("there is a NUL in the line, which no command can have: is this the right file?")
     return _Splitter(text).words()
 
 
@@ -110,6 +112,11 @@ class _Splitter:
                     char = "\\" + char
             pieces.append(char)
         return "".join(pieces)
+
+
+def has_options(words: Sequence[str]) -> bool:
+    """Whether one of them begins like an option: most lines have none."""
+    return " -" in f" {' '.join(words)}"
 
 
 def part_options(words: Sequence[str], takes_value: Mapping[str, bool]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -11,6 +11,7 @@ import enum
 import msgspec
 
 from orbit_fast.core.guard import DeleteLimit
+from orbit_fast.core.guard import DeleteVerify
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -133,6 +134,8 @@ class SyncSettings(msgspec.Struct, frozen=True, kw_only=True):
     delete_excluded: bool = False
     max_delete: DeleteLimit = DeleteLimit()
     allow_empty_source: bool = False
+    allow_changed_filters: bool = False
+    delete_verify: DeleteVerify = DeleteVerify.AUTO
     wait: bool = False
     look: Look = Look.NONE
 
@@ -201,7 +204,7 @@ class DoctorSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ScriptSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the commands of ``run`` come from, and when it ends."""
+    """Where the commands of ``run`` come from (of a line: where it was read; ``''``: stdin), and when it ends."""
 
     file: str = ""
     fail_fast: bool = False

@@ -217,6 +217,32 @@ class SelectRecords(msgspec.Struct, frozen=True, array_like=True, tag="select"):
     input_format: str
 
 
+class LookForKeys(msgspec.Struct, frozen=True, array_like=True, tag="look-for-keys"):
+    """See that the source of a sync has none of these keys, which its listing did not name.
+
+    Attributes:
+        site: the bucket.
+        keys: in full.
+    """
+
+    site: int
+    keys: tuple[str, ...]
+
+
+class LookForFiles(msgspec.Struct, frozen=True, array_like=True, tag="look-for-files"):
+    """The same on a local disk.
+
+    Attributes:
+        site: one of the job's; nothing is asked of it.
+        root: the source directory.
+        names: relative names, with ``/`` at the end of a directory's.
+    """
+
+    site: int
+    root: bytes
+    names: tuple[str, ...]
+
+
 class RemoveExtraKeys(msgspec.Struct, frozen=True, array_like=True, tag="rm-extra-keys"):
     """Delete what only the destination of a sync has, in S3: up to a thousand keys, if they still are what was listed.
 
@@ -235,16 +261,18 @@ class RemoveExtraFiles(msgspec.Struct, frozen=True, array_like=True, tag="rm-ext
     Attributes:
         site: one of the job's; nothing is asked of it.
         root: the destination directory.
-        extras: paths below it, sizes in bytes and modification times in nanoseconds.
+        extras: paths below it, sizes in bytes, times of modification and of change in nanoseconds.
     """
 
     site: int
     root: bytes
-    extras: tuple[tuple[bytes, int, int], ...]
+    extras: tuple[tuple[bytes, int, int, int], ...]
 
 
 Task = (
     HeadObject
+    | LookForFiles
+    | LookForKeys
     | RemoveExtraFiles
     | RemoveExtraKeys
     | HeadBucket
@@ -274,7 +302,7 @@ def task_at(task: Task, numbers: Sequence[int]) -> Task:
             for root in (task.first, task.second)
         )
         return CompareSides(first, second)
-    if isinstance(task, RemoveExtraFiles):
+    if isinstance(task, RemoveExtraFiles | LookForFiles):
         return task
     moved: Task = msgspec.structs.replace(task, site=numbers[task.site])
     return moved

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import selectors
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Iterator
 
 import msgspec
@@ -94,6 +95,15 @@ class Crew:
         worker.channel.send(encode(order))
         self._flush(worker)
 
+    def send_each(self, orders: Iterable[tuple[int, Order]]) -> None:
+        """As `send`, many orders at once: each worker's pipe is written to once."""
+        told: dict[int, WorkerProcess] = {}
+        for index, order in orders:
+            told[index] = worker = self._workers[index]
+            worker.channel.send(encode(order))
+        for worker in told.values():
+            self._flush(worker)
+
     def send_all(self, order: Order) -> None:
         """Give every worker an order."""
         for index in list(self._workers):
@@ -118,7 +128,7 @@ class Crew:
         try:
             for payload in worker.channel.read():
                 yield decode_event(payload)
-        except (BrokenFrame, msgspec.DecodeError):
+        except (BrokenFrame, msgspec.DecodeError, UnicodeDecodeError):
             worker.kill()
 
     def bury(self, worker: WorkerProcess) -> int:

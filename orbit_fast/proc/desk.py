@@ -24,6 +24,7 @@ from orbit_fast.core.events import new_renderer
 from orbit_fast.core.events import pair_of
 from orbit_fast.core.fetching import Fetch
 from orbit_fast.core.fetching import Open
+from orbit_fast.core.fetching import Pour
 from orbit_fast.core.messages import Abandon
 from orbit_fast.core.messages import Abandoned
 from orbit_fast.core.messages import Ask
@@ -55,6 +56,7 @@ from orbit_fast.io import fetch
 from orbit_fast.io import listing
 from orbit_fast.io import move
 from orbit_fast.io import pipe
+from orbit_fast.io import pour
 from orbit_fast.io import relay
 from orbit_fast.io import resumption
 from orbit_fast.io import upload
@@ -118,9 +120,10 @@ ASKS: dict[type, tuple[str, Callable[[Surroundings, Any], Flow[Any]]]] = {
     Stat: ("stat", listing.stat),
     Open: ("open", fetch.look),
     Fetch: ("fetch", fetch.fetch),
+    Pour: ("pour", pour.pour),
 }
 
-_UNWANTED = frozenset({"task", "open", "fetch"})
+_UNWANTED = frozenset({"task", "open", "fetch", "pour"})
 """What nobody wants any more when the job ends early."""
 
 
@@ -247,7 +250,7 @@ class Desk:
                 self._drop_parts(number)
             case DropItems(running=running):
                 self._drop_items(running=running)
-            case ListPage() | Stat() | RunTask() | Open() | Fetch():
+            case ListPage() | Stat() | RunTask() | Open() | Fetch() | Pour():
                 self._take_ask(order)
             case _:
                 raise AssertionError(f"not an order for the desk: {order!r}")

@@ -23,6 +23,7 @@ from orbit_fast.core.messages import Direction
 from orbit_fast.core.messages import Failure
 from orbit_fast.core.messages import Item
 from orbit_fast.core.model import Entry
+from orbit_fast.core.moments import held
 from orbit_fast.core.names import is_directory_marker
 from orbit_fast.core.plan import decide_archived
 from orbit_fast.core.relaying import Relay
@@ -77,6 +78,11 @@ class Intake:
         self._variant = variant
         self._line = line
 
+    def aim(self, destination: Destination, *, line: int) -> None:
+        """What comes next goes there, for this line: a line's one object, so that no two can want one name."""
+        self._destination = destination
+        self._line = line
+
     def watch_collisions(self) -> None:
         """Several sources: remember every destination."""
         if self._taken is None:
@@ -85,6 +91,7 @@ class Intake:
     def offer_file(self, path: bytes, name: str, size: int, mtime_ns: int) -> None:
         """A local file, called `name` below its source."""
         self.found += 1
+        mtime_ns = held(mtime_ns)
         if not self._selection.accepts(name, size, mtime_ns):
             return
         url = self._destination.url
@@ -98,7 +105,18 @@ class Intake:
             self.fail((path, f"s3://{url.bucket}/{key}"), error)
             return
         self._add(
-            Item(self._number(), Direction.UPLOAD, self._destination.site, key, path, b"", size, mtime_ns),
+            Item(
+                self._number(),
+                Direction.UPLOAD,
+                self._destination.site,
+                key,
+                path,
+                b"",
+                size,
+                mtime_ns,
+                variant=self._variant,
+                line=self._line,
+            ),
             layout,
         )
 
@@ -163,6 +181,8 @@ class Intake:
             entry.etag,
             entry.version_id,
             entry.storage_class,
+            variant=self._variant,
+            line=self._line,
         )
         # A marker is a directory, whatever it holds: its flow says what is wrong with one that is not empty.
         return item, None if is_marker else self._layout(entry.size, self._settings.transfer.part_size, min_part=1)
@@ -188,6 +208,8 @@ class Intake:
             storage_class=entry.storage_class,
             source_site=site,
             source_key=entry.key,
+            variant=self._variant,
+            line=self._line,
         )
         transfer = self._settings.transfer
         if relay is not None:
@@ -239,6 +261,4 @@ class Intake:
     def _add(self, item: Item, layout: Layout | None) -> None:
         self.amount.files += 1
         self.amount.size += item.size
-        if self._line or self._variant:
-            item = replace(item, variant=self._variant, line=self._line)
         self._ledger.add(item, layout)

@@ -11,6 +11,9 @@ from orbit_fast.core.settings import JobSettings
 from orbit_fast.proc.crew import Crew
 from orbit_fast.proc.sidekeeper import SideKeeper
 
+MOST_VARIANTS = 256
+"""Settings from which those that are not used any more are forgotten."""
+
 
 class Introductions:
     """Tells every worker the job as soon as both are there, and again when a side has changed.
@@ -44,6 +47,7 @@ class Introductions:
         self._run = run
         self._environment = _harmless(environment)
         self._variants = {settings: 0}
+        self._newest = 0
         self._ready: set[int] = set()
         self._introduced: set[int] = set()
 
@@ -69,10 +73,21 @@ class Introductions:
         """The number by which items and tasks that are done with these settings name them."""
         number = self._variants.get(settings)
         if number is None:
-            number = self._variants[settings] = len(self._variants)
+            if len(self._variants) >= MOST_VARIANTS:
+                self._forget(frozenset(self._ledger.take_idle_variants()))
+            self._newest += 1
+            number = self._variants[settings] = self._newest
             for index in self._introduced:
                 self._crew.send(index, Vary(number, settings))
         return number
+
+    def _forget(self, numbers: frozenset[int]) -> None:
+        """Nothing is done with these any more: a script may have other options on each of its lines."""
+        if not numbers:
+            return
+        self._variants = {settings: number for settings, number in self._variants.items() if number not in numbers}
+        for index in self._introduced:
+            self._crew.send_each([(index, Vary(number, None)) for number in sorted(numbers)])
 
     def _introduce(self, index: int) -> None:
         if not self._sides.is_found:

@@ -1,14 +1,21 @@
-"""The ledger of a script: some lines want to know when all of their objects have ended, and how."""
+"""The ledger of a script.
+
+Some lines want to know when all of their objects have ended, and how. And it counts what is under way with each set of
+options, so that those can be forgotten that no line uses any more.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from orbit_fast.core.hands import Limits
 from orbit_fast.core.layout import Layout
 from orbit_fast.core.ledger import Ledger
+from orbit_fast.core.messages import Ask
 from orbit_fast.core.messages import Item
 from orbit_fast.core.messages import Outcome
+from orbit_fast.core.messages import RunTask
 from orbit_fast.core.stream import Stream
 
 
@@ -27,6 +34,8 @@ class LineLedger(Ledger):
 
     def __init__(self, limits: Limits) -> None:
         super().__init__(limits)
+        self._used: dict[int, int] = {}
+        self._idle: dict[int, None] = {}
         self._watchers: dict[int, Watcher] = {}
         self._newest = 0
 
@@ -44,6 +53,7 @@ class LineLedger(Ledger):
         if self.is_stopped or item.number <= self._newest:
             return
         self._newest = item.number
+        self.hold(item.variant)
         watcher = self._watchers.get(item.line)
         if watcher is not None:
             watcher.item_added()
@@ -62,7 +72,53 @@ class LineLedger(Ledger):
             self._tell(item, outcome)
         return ended
 
+    def ask(self, order: Ask) -> None:
+        """As the ledger."""
+        super().ask(order)
+        if not self.is_stopped:
+            self.hold(order.variant)
+
+    def answered(self, worker: int, number: int) -> bool:
+        """As the ledger."""
+        order = self._asks.get(number)
+        if order is not None:
+            self.let_go(order.variant)
+        return super().answered(worker, number)
+
+    def worker_lost(self, worker: int) -> list[RunTask]:
+        """As the ledger: tasks that are done again are asked for again."""
+        tasks = super().worker_lost(worker)
+        for task in tasks:
+            self.let_go(task.variant)
+        return tasks
+
+    # --- settings that are used --------------------------------------------------------------------------------------
+
+    def hold(self, variant: int) -> None:
+        """Something is done with the settings of this number, or will be: everybody who says so lets go of it once."""
+        if variant:
+            self._used[variant] = self._used.get(variant, 0) + 1
+            self._idle.pop(variant, None)
+
+    def let_go(self, variant: int) -> None:
+        """It has ended."""
+        if not variant:
+            return
+        left = self._used[variant] - 1
+        if left:
+            self._used[variant] = left
+        else:
+            del self._used[variant]
+            self._idle[variant] = None
+
+    def take_idle_variants(self) -> Sequence[int]:
+        """Those that everybody has let go of since they were held."""
+        idle = tuple(self._idle)
+        self._idle.clear()
+        return idle
+
     def _tell(self, item: Item, outcome: Outcome) -> None:
+        self.let_go(item.variant)
         watcher = self._watchers.get(item.line)
         if watcher is not None:
             watcher.item_ended(item, outcome)

@@ -7,8 +7,8 @@ other commands become tasks. Lines run side by side, in no order; what fails nam
 from __future__ import annotations
 
 import dataclasses
+import os
 import selectors
-from collections import deque
 from collections.abc import Callable
 from collections.abc import Mapping
 
@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from orbit_fast.core.console import Console
 from orbit_fast.core.errors import S3Error
+from orbit_fast.core.location import is_s3_url
 from orbit_fast.core.messages import Answer
 from orbit_fast.core.messages import Ask
 from orbit_fast.core.messages import Failed
@@ -32,6 +33,8 @@ from orbit_fast.core.work import Sync
 from orbit_fast.core.work import Work
 from orbit_fast.io.clock import Clock
 from orbit_fast.proc.cat_lines import CatLines
+from orbit_fast.proc.destination_lock import place_of
+from orbit_fast.proc.file_lines import FileLines
 from orbit_fast.proc.finders import Finder
 from orbit_fast.proc.intake import Intake
 from orbit_fast.proc.job import Plan
@@ -39,18 +42,23 @@ from orbit_fast.proc.job import finders_of
 from orbit_fast.proc.job import limits_of
 from orbit_fast.proc.job import plan_copy
 from orbit_fast.proc.job import worker_count
+from orbit_fast.proc.key_stream import Listings
 from orbit_fast.proc.line_ledger import LineLedger
 from orbit_fast.proc.lines import LineReader
+from orbit_fast.proc.open_files import fitted
+from orbit_fast.proc.parking import Parking
 from orbit_fast.proc.report import Report
-from orbit_fast.proc.sidekeeper import SideKeeper
 from orbit_fast.proc.sides import Side
 from orbit_fast.proc.stage import script_memory
 from orbit_fast.proc.supervisor import Supervisor
 from orbit_fast.proc.sync_line import SyncLine
 from orbit_fast.proc.sync_line import renumbered
 from orbit_fast.proc.sync_line import renumbered_destination
+from orbit_fast.proc.sync_turns import SyncTurns
+from orbit_fast.proc.syncjob import SyncJob
 from orbit_fast.proc.syncjob import lock_of
 from orbit_fast.proc.syncjob import plan_sync
+from orbit_fast.proc.syncjob import with_memory
 from orbit_fast.proc.turns import TurnWriter
 from orbit_fast.proc.wanted import cat_keys
 from orbit_fast.proc.writer import hold_standard_fds
@@ -59,7 +67,7 @@ SLICE = 64
 """Lines that are looked at before the loop turns."""
 
 MOST_AT_ONCE = 256
-"""Lines that are still being searched, at most: each of them may hold a page of a listing."""
+"""Lines that are still being searched, at most: each of them may hold some pages of a listing."""
 
 
 class ScriptFinder:
@@ -88,16 +96,19 @@ class ScriptFinder:
         self._report = report
         self._searching: list[LineFinder] = []
         self._parking = Parking(supervisor.sides)
+        self._turns = SyncTurns()
         self._tasks = 0
         self._is_dry = False
         self._cats = cats
+        self._listings = Listings(Clock().monotonic_s)
         self.amount = cats.amount
+        self._files = FileLines(supervisor, ledger, report, self.amount)
         self.variables: Mapping[str, str] = {}
 
     @property
     def is_done(self) -> bool:
         """Every line has been read, and what it is about has been found, and written where it is to be written."""
-        is_found = self._reader.is_ended and not self._searching and not self._parking
+        is_found = self._reader.is_ended and not self._searching and not self._parking and not self._turns
         return is_found and not self._tasks and self._cats.is_done
 
     @property
@@ -107,14 +118,14 @@ class ScriptFinder:
             return self._cats.is_waiting
         if any(not finder.is_waiting for finder in self._searching):
             return False
-        if self._parking.can_go_on or not self._cats.is_waiting:
+        if self._parking.can_go_on or self._turns.can_go_on or not self._cats.is_waiting:
             return False
         return self._is_dry or self._reader.is_ended or self._has_many
 
     @property
     def _has_many(self) -> bool:
         """No more lines should be begun now."""
-        return max(len(self._searching), len(self._cats)) >= MOST_AT_ONCE
+        return max(len(self._searching) + len(self._turns), len(self._cats)) >= MOST_AT_ONCE
 
     def pull(self) -> None:
         """Go on with what is being searched, and read some more lines.
@@ -129,7 +140,7 @@ class ScriptFinder:
         for finder in list(self._searching):
             if self._ledger.has_room and not finder.is_waiting:
                 self._advance(finder)
-        for line in self._parking.take():
+        for line in (*self._parking.take(), *self._turns.take()):
             self._begin(line)
         for _ in range(SLICE):
             if self._is_dry or not self._ledger.has_room or self._has_many:
@@ -180,6 +191,7 @@ class ScriptFinder:
                 failure = Failure.of(error)
         if failure is not None:
             self._cats.drop(line)
+            self._turns.leave(line)
             self._report.failed_line(line, failure)
 
     def _begin_plan(self, line: Line) -> None:
@@ -207,11 +219,14 @@ class ScriptFinder:
             self._supervisor.questions.ask(LineTask(line, self, self._report), order)
 
     def _begin_copy(self, line: Line, copy: Copy) -> None:
+        if self._files.take(line, copy):
+            return
+        line = _with_trees(line, copy)
         plan = plan_copy(copy.sources, copy.destination, line.settings)
         if self._parking.park(line, plan.sides):
             return
         plan = _renumbered(plan, [self._supervisor.sides.number_of(side) for side in plan.sides])
-        variant = self._supervisor.vary(line.settings)
+        variant, let_go = self._vary(line)
         intake = Intake(line.settings, plan.destination, self._ledger, self._report)
         intake.serve(self.amount, variant=variant, line=line.number)
         if len(copy.sources) > 1:
@@ -221,10 +236,14 @@ class ScriptFinder:
         def ask(finder: Finder, order: Ask) -> int:
             return self._supervisor.questions.ask(owners[finder], replace(order, variant=variant))
 
-        for finder in finders_of(plan, line.settings, intake, ask, self._supervisor.selector):
-            owners[finder] = LineFinder(finder, line, self, self._report)
-            self._searching.append(owners[finder])
-            self._advance(owners[finder])
+        try:
+            for finder in finders_of(plan, line.settings, intake, ask, self._supervisor.selector, self._listings):
+                self._ledger.hold(variant)
+                owners[finder] = LineFinder(finder, line, self, self._report, on_end=let_go)
+                self._searching.append(owners[finder])
+                self._advance(owners[finder])
+        finally:
+            let_go()
 
     def _begin_cat(self, line: Line, cat: Cat) -> None:
         keys = cat_keys(cat.sources, line.settings)
@@ -232,15 +251,34 @@ class ScriptFinder:
         if self._parking.park(line, tuple(sides)):
             return
         numbers = [self._supervisor.sides.number_of(side) for side in sides]
-        self._cats.begin(line, list(zip(keys, numbers, strict=True)), self._supervisor.vary(line.settings))
+        variant, let_go = self._vary(line)
+        self._cats.begin(line, list(zip(keys, numbers, strict=True)), variant, let_go)
 
     def _begin_sync(self, line: Line, sync: Sync) -> None:
         job = plan_sync(sync.source, sync.destination, line.settings)
         if self._parking.park(line, job.sides):
             return
+        if line.settings.output.dry_run:
+            self._sync(line, job, lambda: None)
+            return
+        where = job.target.url or job.target.root
+        if not self._turns.enter(line, place_of(where, line.settings.dest.endpoint_url, self.variables)):
+            return
         lock = lock_of(job, line.settings, self.variables, self._report)
-        if not line.settings.output.dry_run:
+
+        def leave() -> None:
+            lock.release()
+            self._turns.leave(line)
+
+        try:
             lock.take()
+            self._sync(line, job, leave)
+        except S3Error:
+            leave()
+            raise
+
+    def _sync(self, line: Line, job: SyncJob, on_end: Callable[[], None]) -> None:
+        job = with_memory(job, line.settings, self.variables, self._report)
         job = renumbered(job, [self._supervisor.sides.number_of(side) for side in job.sides])
         done = SyncLine(
             line,
@@ -249,15 +287,22 @@ class ScriptFinder:
             ledger=self._ledger,
             report=self._report,
             amount=self.amount,
+            listings=self._listings,
         )
 
         def end() -> None:
             done.close()
-            lock.release()
+            on_end()
 
         finder = LineFinder(done, line, self, self._report, on_end=end)
         done.on_failure = finder.fail
         self._searching.append(finder)
+
+    def _vary(self, line: Line) -> tuple[int, Callable[[], None]]:
+        """The number of a line's settings, and what to call when nothing more is begun with them."""
+        variant = self._supervisor.vary(line.settings)
+        self._ledger.hold(variant)
+        return variant, lambda: self._ledger.let_go(variant)
 
     def _advance(self, finder: LineFinder) -> None:
         finder.pull()
@@ -274,61 +319,6 @@ class ScriptFinder:
     def _has_lines(self) -> None:
         self._supervisor.selector.unregister(self._reader.fileno())
         self._is_dry = False
-
-
-class Parking:
-    """Lines that wait until their buckets have been found, which may take botocore a while.
-
-    They are looked for all at once. Where that fails nobody knows by whose fault: then they are looked for one by one,
-    and the one that fails alone is told so.
-    """
-
-    def __init__(self, sides: SideKeeper) -> None:
-        self._sides = sides
-        self._waiting: deque[tuple[Line, tuple[Side, ...]]] = deque()
-        self._sought: list[tuple[Line, tuple[Side, ...]]] = []
-        self._is_careful = False
-
-    def __bool__(self) -> bool:
-        return bool(self._waiting or self._sought)
-
-    @property
-    def can_go_on(self) -> bool:
-        """Nothing is being looked for, and something waits."""
-        return bool(self) and self._sides.is_complete and not self._sides.is_looking
-
-    def park(self, line: Line, sides: tuple[Side, ...]) -> bool:
-        """Keep a line that cannot be done yet; False for one that can."""
-        if all(self._sides.is_at_hand(side) for side in sides):
-            return False
-        self._waiting.append((line, sides))
-        return True
-
-    def take(self) -> list[Line]:
-        """Lines that can be done now, or have failed; looks for the sides of others."""
-        if not self.can_go_on:
-            return []
-        refusal = self._sides.take_refusal()
-        sought, self._sought = self._sought, []
-        found = [line for line, _ in sought]
-        if refusal is not None and len(sought) > 1:
-            self._is_careful = True
-            self._waiting.extendleft(reversed(sought))
-            found = []
-        elif refusal is not None:
-            found = [dataclasses.replace(line, failure=refusal) for line in found]
-        while self._waiting and not (self._sought and self._is_careful):
-            found += self._seek(*self._waiting.popleft())
-        return found
-
-    def _seek(self, line: Line, sides: tuple[Side, ...]) -> list[Line]:
-        try:
-            for side in sides:
-                self._sides.number_of(side)
-        except S3Error as error:
-            return [dataclasses.replace(line, failure=Failure.of(error))]
-        self._sought.append((line, sides))
-        return []
 
 
 class LineFinder:
@@ -402,6 +392,14 @@ class LineTask:
             self._report.failed_line(self._line, failure)
 
 
+def _with_trees(line: Line, copy: Copy) -> Line:
+    """The line; in a script a local directory that is a source is meant with all that is in it."""
+    if line.settings.selection.recursive or not any(os.path.isdir(one) for one in copy.sources if not is_s3_url(one)):
+        return line
+    selection = replace(line.settings.selection, recursive=True)
+    return dataclasses.replace(line, settings=replace(line.settings, selection=selection))
+
+
 def _renumbered(plan: Plan, numbers: list[int]) -> Plan:
     """The plan with the job's numbers of its sides."""
     destination = renumbered_destination(plan.destination, numbers)
@@ -422,6 +420,7 @@ def run_script(
     report = Report(settings, console, Clock().monotonic_s, command="run", out=turns)
     report.tally.is_script = True
     processes = worker_count(settings)
+    settings = fitted(settings, processes)
     ledger = LineLedger(limits_of(settings, processes))
     stage, range_size = script_memory(settings)
     supervisor = Supervisor(settings, environment, report, ledger, sides=(), processes=processes, stage=stage)

@@ -51,6 +51,8 @@ from orbit_fast.proc.channel import BrokenFrame
 from orbit_fast.proc.channel import PeerGone
 from orbit_fast.proc.desk import Desk
 from orbit_fast.proc.desk import Reporter
+from orbit_fast.proc.open_files import pairs
+from orbit_fast.proc.open_files import raise_limit
 from orbit_fast.proc.slots import SlotArena
 from orbit_fast.proc.slots import SlotPool
 from orbit_fast.proc.spawn import WorkerSpec
@@ -109,7 +111,8 @@ class Worker:
         self._client: Client | None = None
         self._desk: Desk | None = None
         self._reporter = Reporter(self._send, loop.call_later)
-        self._is_stopping = False
+        self._is_stopping = self._is_to_flush = False
+        self._pairs = pairs(raise_limit())
         self._status = 0
 
     def run(self) -> int:
@@ -145,7 +148,7 @@ class Worker:
             payloads = self._channel.read()
             for payload in payloads:
                 self._take(payload)
-        except (BrokenFrame, msgspec.DecodeError):
+        except (BrokenFrame, msgspec.DecodeError, UnicodeDecodeError):
             self._leave(ORPHANED)
             return
         if self._channel.is_ended and not self._is_stopping:
@@ -172,7 +175,7 @@ class Worker:
         for site in setup.sites:
             self._client.set_site(site, trust_of(setup, site))
             self._sites[site.number] = site
-        self._client.set_connections(setup.concurrency + CONNECTIONS_FOR_PARTS)
+        self._client.set_connections(min(setup.concurrency + CONNECTIONS_FOR_PARTS, self._pairs))
         slots = self._arena.slots_per_worker - (self._receive is not None)
         self._desk.set_up([site.bucket for site in setup.sites], concurrency=setup.concurrency, slots=slots)
 
@@ -239,8 +242,11 @@ class Worker:
         return Bandwidth(self._loop, self._counters, share).new_pool
 
     def _vary(self, vary: Vary) -> None:
-        """Some of the job's work is done with other settings; everything else is the same."""
+        """Some of the job's work is done with other settings, or none of it any more; everything else is the same."""
         if self._client is None or self._desk is None:
+            return
+        if vary.settings is None:
+            del self._desk.ways[vary.number]
             return
         around = dataclasses.replace(self._desk.ways[0].around, settings=vary.settings, _headers={})
         way = self._desk.vary(vary.number, around)
@@ -288,10 +294,19 @@ class Worker:
     # --- events ------------------------------------------------------------------------------------------------------
 
     def _send(self, event: Event) -> None:
+        """Queue an event; those of one turn of the loop are written at once.
+
+        Who asks whether the channel is congested is told when it no longer is: so it is, only while the pipe is full.
+        """
         self._channel.send(encode(event))
-        self._flush()
+        if self._channel.is_congested:
+            self._flush()
+        elif not self._is_to_flush:
+            self._is_to_flush = True
+            self._loop.call_soon(self._flush)
 
     def _flush(self) -> None:
+        self._is_to_flush = False
         try:
             self._channel.flush()
         except PeerGone:

@@ -31,6 +31,7 @@ GOALS = {
     "list": 4e-6,
     "delete": 4e-6,
     "sync": 8e-6,
+    "run-cp": 46e-6,
 }
 
 
@@ -95,6 +96,10 @@ def test_a_command_that_is_not_there_yet_is_left_out(monkeypatch):
         ("delete", 2000, 0, {"ListObjectsV2": 2, "DeleteObjects": 1}, False),
         ("sync", 1000, 0, {"ListObjectsV2": 1}, True),
         ("sync", 1000, 0, {"ListObjectsV2": 1, "PutObject": 1}, False),
+        ("run-cp", 2, 10, {"PutObject": 2, "bytes_in": 20}, True),
+        ("run-cp", 2, 10, {"PutObject": 1, "bytes_in": 20}, False),
+        ("run-rm", 1500, 0, {"DeleteObjects": 1500}, True),
+        ("run-rm", 1500, 0, {"DeleteObjects": 1}, False),
         ("cat", 1, 10, {"bytes_out": 9}, False),
     ],
 )

@@ -118,6 +118,7 @@ def test_verb_knows_where_values_come_from(orbit, write):
         ("workers = ", "{path}: not TOML: Invalid value (at end of document)"),
         (b"workers = '\xff'", "{path}: not UTF-8, from byte 11 on"),
         ("x = " + "[" * 100_000, "{path}: not TOML: nested too deeply"),
+        ("workers = 0x" + "f" * 20, "{path}: workers: expected a text or a number"),
         ("worker = 1", "{path}: worker: no such option (did you mean workers?)"),
         ("workers = 'x'", "{path}: workers: 'x' is not a whole number from 1 to 65536"),
     ],

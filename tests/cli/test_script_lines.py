@@ -80,9 +80,18 @@ def test_an_event_where_events_are_wanted(understand):
         ("mv s3://b/k -", "mv does not take - for stdin or stdout: cp does"),
         ("sync a", "sync needs one source and one destination: orbit sync SRC DST"),
         ("version 2", "version takes no arguments"),
+        ("cp --content-type a/\udcff f s3://b/k", "an option is not Unicode text: 'a/\\udcff'"),
+        (
+            "pipe s3://b/k",
+            (
+                "pipe cannot be a line of run: stdin is one for all lines, and none may read it: "
+                "PROGRAM | orbit pipe s3://bucket/key by itself"
+            ),
+        ),
+        ("run f", "run cannot be a line of run: put the other file's lines here, or orbit run FILE by itself"),
         *(
-            (name, f"{name} cannot be a line of run: it works as a command by itself")
-            for name in ("pipe", "run", "demo", "doctor", "completions")
+            (name, f"{name} cannot be a line of run: it is about no objects: orbit {name} by itself")
+            for name in ("demo", "doctor", "completions")
         ),
     ],
 )
@@ -90,6 +99,13 @@ def test_lines_that_cannot_be_done(understand, text, message):
     """One clear line."""
     line = understand(text)
     assert (line.plan, line.failure.code, line.failure.message) == (None, "E_USAGE", message)
+
+
+@pytest.mark.parametrize("command", ["cat", "head", "rm"])
+def test_keys_that_are_not_text(understand, command):
+    """Fail their own line: nothing of them could be sent."""
+    line = understand(f"{command} s3://b/\udcff")
+    assert (line.plan, line.failure.code) == (None, "E_INVALID_KEY")
 
 
 @pytest.mark.parametrize("text", ["cat s3://b/k", "cp s3://b/k -"])

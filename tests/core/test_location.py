@@ -118,6 +118,13 @@ def test_what_is_no_bucket_is_refused(text, reason) -> None:
     assert "\n" not in caught.value.message
 
 
+@pytest.mark.parametrize("text", ["s3://b/\udcff", "s3://\udcff", "s3://b/é\ud800"])
+def test_what_no_request_can_carry_is_refused(text) -> None:
+    """Bytes of a command line that are not UTF-8."""
+    with pytest.raises(InvalidKey, match="not Unicode text"):
+        parse_s3_url(text)
+
+
 def test_what_is_no_url_is_refused() -> None:
     """A local name is not parsed as a URL."""
     with pytest.raises(InvalidConfig, match="not an S3 URL: '/etc/passwd'"):

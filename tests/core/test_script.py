@@ -36,14 +36,14 @@ def test_words(text, words):
     assert split_line(text) == words
 
 
-@pytest.mark.parametrize("text", ["cp 'a", 'cp "a', "cp a\\", 'cp "a\\'])
-def test_what_is_not_closed(text):
-    """A quotation, an escape."""
+@pytest.mark.parametrize("text", ["cp 'a", 'cp "a', "cp a\\", 'cp "a\\', "cp a\0b c", "#\0"])
+def test_what_is_no_line(text):
+    """A quotation or an escape that is not closed; a NUL, even behind a #."""
     with pytest.raises(InvalidConfig):
         split_line(text)
 
 
-@given(st.lists(st.text(st.characters(exclude_characters="\n\r", exclude_categories=["Cs"]), max_size=8), max_size=5))
+@given(st.lists(st.text(st.characters(exclude_characters="\0\n\r", exclude_categories=["Cs"]), max_size=8), max_size=5))
 def test_what_a_shell_quotes_comes_back(words):
     """`shlex.join` and back."""
     assert split_line(shlex.join(words)) == words

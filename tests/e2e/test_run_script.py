@@ -52,7 +52,7 @@ def test_lines_do_what_commands_do(orbit, tmp_path, bucket, server):
 
 
 def test_what_fails_names_its_line(orbit, tmp_path, bucket):
-    """The others are done all the same; the exit code is 1."""
+    """And the file, in text and in events; the others are done all the same; the exit code is 1."""
     script = write(
         tmp_path,
         f"cp {tmp_path}/none s3://bkt/x\n"
@@ -63,7 +63,8 @@ def test_what_fails_names_its_line(orbit, tmp_path, bucket):
         "cp --part-size tiny a b\n"
         "head s3://bkt/none\n"
         f"cp s3://bkt/none {tmp_path}/x\n"
-        f"cp '{tmp_path}/src/2 x' s3://nowhere/x\n",
+        f"cp '{tmp_path}/src/2 x' s3://nowhere/x\n"
+        "rm --forcefully s3://bkt/none\n",
     )
     result = orbit("run", "--json", script)
     assert (result.code, result.err) == (1, b"")
@@ -76,11 +77,22 @@ def test_what_fails_names_its_line(orbit, tmp_path, bucket):
         (7, "NoSuchKey"),
         (8, "NoSuchKey"),
         (9, "NoSuchBucket"),
+        (10, "E_USAGE"),
     ]
+    assert {event["script"] for event in result.failures} == {str(script)}
     assert stored(bucket) == ["good"]
     text = orbit("run", script)
-    assert f'ERROR "line 1: cp {tmp_path}/none s3://bkt/x": E_NO_SOURCE: no such file' in text.err.decode()
-    assert 'ERROR "line 7: head s3://bkt/none": NoSuchKey' in text.err.decode()
+    for said in (
+        f'1: cp {tmp_path}/none s3://bkt/x": E_NO_SOURCE: no such file or directory: {tmp_path}/none',
+        '3: run copy a b": E_USAGE: no such command: copy',
+        "5: run cp 'unclosed\": E_USAGE: a quotation is not closed: '",
+        '7: head s3://bkt/none": NoSuchKey: ',
+        f'8: cp s3://bkt/none {tmp_path}/x": NoSuchKey: ',
+        '10: run rm --forcefully s3://bkt/none": E_USAGE: no such option: --forcefully',
+    ):
+        assert f'ERROR "{script}:{said}' in text.err.decode()
+    from_stdin = orbit("run", fed=b"\nhead s3://bkt/none\n")
+    assert from_stdin.err.startswith(b'ERROR "line 2: head s3://bkt/none": NoSuchKey')
 
 
 def test_options_of_run_hold_for_every_line(orbit, tmp_path, bucket):

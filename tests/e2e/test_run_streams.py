@@ -73,11 +73,11 @@ def test_data_and_lines_never_mix(orbit, tmp_path, put, bucket, judge):
         said = (parts[0] + between[0] + between[2] + parts[2]).splitlines()
         assert sum(line.endswith(b" 000") for line in said) == 5
     assert sorted(line.partition(": ")[0] + ":" + line.split(": ")[2] for line in result.errors) == [
-        'ERROR "line 11:E_CHECKSUM_MISMATCH',
-        'ERROR "line 11:NoSuchBucket',
-        'ERROR "line 7:NoSuchKey',
-        'ERROR "line 8:InvalidObjectState',
-        'ERROR "line 8:NoSuchKey',
+        f'ERROR "{script}:11:E_CHECKSUM_MISMATCH',
+        f'ERROR "{script}:11:NoSuchBucket',
+        f'ERROR "{script}:7:NoSuchKey',
+        f'ERROR "{script}:8:InvalidObjectState',
+        f'ERROR "{script}:8:NoSuchKey',
     ]
 
 
@@ -128,7 +128,7 @@ def test_a_reader_who_goes_fails_the_lines_that_write(orbit, tmp_path, put, buck
         errors = process.stderr.read().decode().splitlines()
         assert process.wait() == 1
     wait_for_copies(bucket)
-    assert [line.partition(":")[0] for line in errors[:3]] == [f'ERROR "line {number}' for number in (1, 2, 4)]
+    assert [line.partition(": ")[0] for line in errors[:3]] == [f'ERROR "{script}:{number}' for number in (1, 2, 4)]
 
 
 def test_syncs_side_by_side(orbit, tmp_path, put, bucket):
@@ -171,6 +171,30 @@ def test_syncs_side_by_side(orbit, tmp_path, put, bucket):
     [refusal] = [event for event in result.failures if event["line"] == 4]
     assert f"orbit sync --delete {tmp_path}/empty s3://bkt/d3 --allow-empty-source" in refusal["error"]
     assert (result.summary["files_copied"], result.summary["files_deleted"]) == (7, 3)
+
+
+def test_syncs_to_one_place_take_turns(orbit, tmp_path, put, bucket):
+    """In the order of the lines, each whole, also where one's place lies in another's; a failed one holds up nobody."""
+    for name in ("s0", "s1", "s2"):
+        (tmp_path / name).mkdir()
+        for number in range(30):
+            (tmp_path / name / f"{name}-{number:02}").write_bytes(b"x")
+    put("d/sub/extra", b"?")
+    script = write(
+        tmp_path,
+        f"sync --delete {tmp_path}/s0 s3://bkt/d/sub",
+        f"sync {tmp_path}/s1 s3://bkt/d",
+        f"sync {tmp_path}/none s3://bkt/d/sub/deeper",
+        f"sync --delete {tmp_path}/s2 s3://bkt/d/sub/",
+    )
+    result = orbit("run", "--json", script)
+    assert [(event["line"], event["code"]) for event in result.failures] == [(3, "E_NO_SOURCE")]
+    assert sorted(bucket.keys()) == sorted(
+        [*(f"d/s1-{number:02}" for number in range(30)), *(f"d/sub/s2-{number:02}" for number in range(30))]
+    )
+    assert (result.summary["files_copied"], result.summary["files_deleted"]) == (90, 31)
+    order = [event["source"].split("/")[-2] for event in result.done if event["source"][0] == "/"]
+    assert [name for name, before in zip(order, ["", *order], strict=False) if name != before] == ["s0", "s1", "s2"]
 
 
 def test_what_fails_in_one_sync_is_not_another_ones(orbit, tmp_path, put, bucket, gate):

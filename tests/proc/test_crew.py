@@ -163,6 +163,21 @@ def test_orders_to_a_dead_worker_are_no_mistake(bench):
     crew.stop(patience_s=0.0)
 
 
+def test_many_orders_are_written_at_once(bench, monkeypatch):
+    """One write for each worker that has any, in the order of its own."""
+    crew, _, _ = bench(sleep, size=2)
+    crew.start_up_to(2)
+    written = []
+    monkeypatch.setattr(crew, "_flush", lambda worker: written.append((worker.index, worker.channel.queued_bytes)))
+    crew.send_each([(1, ORDER), (0, ORDER), (1, ORDER)])
+    (one, two), (other, single) = written
+    assert (one, other, two) == (1, 0, 2 * single)
+    crew.send_each([])
+    assert len(written) == 2
+    monkeypatch.undo()
+    crew.stop(patience_s=0.0)
+
+
 def test_what_a_full_pipe_does_not_take_is_written_later(bench):
     """The selector watches for room, and stops when there is no backlog."""
     crew, selector, _ = bench(sleep, size=1)

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from orbit_fast.core.messages import Setup
 from orbit_fast.core.messages import Vary
 from orbit_fast.core.settings import JobSettings
+from orbit_fast.proc.introductions import MOST_VARIANTS
 from orbit_fast.proc.introductions import Introductions
 from orbit_fast.proc.sides import Sides
 
@@ -22,10 +23,11 @@ class Bench:
     def __init__(self):
         self.told = []
         self.ready = []
+        self.idle = ()
         self.sides = SimpleNamespace(is_found=True, found=Sides(sites=(), identities=()))
         self.introductions = Introductions(
-            SimpleNamespace(send=lambda index, order: self.told.append((index, order))),
-            SimpleNamespace(worker_ready=self.ready.append),
+            SimpleNamespace(send=lambda index, order: self.told.append((index, order)), send_each=self.told.extend),
+            SimpleNamespace(worker_ready=self.ready.append, take_idle_variants=self._take_idle),
             self.sides,
             settings=PLAIN,
             processes=3,
@@ -37,6 +39,10 @@ class Bench:
                 "PATH": "x",
             },
         )
+
+    def _take_idle(self):
+        idle, self.idle = self.idle, ()
+        return idle
 
     def take(self):
         """What was told since, by worker and kind."""
@@ -85,3 +91,33 @@ def test_variants_have_numbers_that_every_worker_knows():
     assert bench.take() == [(0, Vary)]
     bench.introductions.ready(1)
     assert bench.take() == [(1, Setup), (1, Vary)]
+
+
+def test_variants_that_nobody_uses_are_forgotten():
+    """As soon as there are many: a worker keeps no more than are used; a number never comes again."""
+    bench = Bench()
+    bench.introductions.ready(0)
+    many = [replace(PLAIN, operation=f"rm {number}") for number in range(MOST_VARIANTS + 10)]
+    numbers = [bench.introductions.vary(settings) for settings in many[: MOST_VARIANTS - 1]]
+    bench.idle = tuple(numbers[:-1])
+    bench.told.clear()
+    newest = bench.introductions.vary(many[MOST_VARIANTS])
+    assert newest == MOST_VARIANTS
+    assert [(index, order.number) for index, order in bench.told if order.settings is None] == [
+        (0, number) for number in numbers[:-1]
+    ]
+    assert bench.told[-1] == (0, Vary(newest, many[MOST_VARIANTS]))
+    assert bench.introductions.vary(many[MOST_VARIANTS - 2]) == numbers[-1]
+    assert bench.introductions.vary(many[0]) == newest + 1
+    bench.take()
+    bench.introductions.ready(1)
+    assert [order.number for _, order in bench.told if isinstance(order, Vary)] == [numbers[-1], newest, newest + 1]
+
+
+def test_variants_that_are_used_stay():
+    """However many there are."""
+    bench = Bench()
+    numbers = [
+        bench.introductions.vary(replace(PLAIN, operation=f"rm {number}")) for number in range(2 * MOST_VARIANTS)
+    ]
+    assert bench.introductions.vary(replace(PLAIN, operation="rm 0")) == numbers[0]

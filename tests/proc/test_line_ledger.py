@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from orbit_fast.core.hands import MAX_LOSSES
 from orbit_fast.core.hands import Limits
 from orbit_fast.core.messages import Direction
 from orbit_fast.core.messages import Item
 from orbit_fast.core.messages import Outcome
+from orbit_fast.core.messages import RunTask
+from orbit_fast.core.messages import Stat
 from orbit_fast.core.messages import Status
 from orbit_fast.core.messages import Transfer
+from orbit_fast.core.tasks import HeadBucket
 from orbit_fast.proc.line_ledger import LineLedger
 
 
@@ -80,3 +85,44 @@ def test_after_the_stop_nothing_is_added():
     ledger.stop()
     ledger.add(item(1, 1))
     assert watcher.added == 0
+
+
+def test_settings_are_idle_when_everything_that_uses_them_has_ended():
+    """Objects, questions and tasks, whoever did them; what is held besides; and each is told of once."""
+    ledger = LineLedger(Limits(workers=2, depth=8, concurrency=4))
+    ledger.worker_ready(0)
+    ledger.add(replace(item(1, 1), variant=3))
+    ledger.add(replace(item(2, 1), variant=4))
+    ledger.ask(Stat(7, 0, "k", variant=5))
+    ledger.ask(RunTask(8, HeadBucket(0), 6, 2))
+    ledger.hold(3)
+    while ledger.deal():
+        pass
+    ledger.item_ended(0, Outcome(1, Status.DONE))
+    assert ledger.take_idle_variants() == ()
+    ledger.let_go(3)
+    assert ledger.take_idle_variants() == (3,)
+    [task] = ledger.worker_lost(0)
+    ledger.ask(task)
+    ledger.worker_ready(1)
+    while ledger.deal():
+        pass
+    for number in (7, 8):
+        ledger.answered(1, number)
+        assert not ledger.answered(1, number)
+    ledger.item_ended(1, Outcome(2, Status.FAILED))
+    assert sorted(ledger.take_idle_variants()) == [4, 5, 6]
+    assert ledger.take_idle_variants() == ()
+
+
+def test_settings_that_are_used_again_are_not_idle():
+    """Between the end of one use and the question; and the job's own are never told."""
+    ledger = LineLedger(Limits(workers=1, depth=8, concurrency=4))
+    for variant in (0, 3):
+        ledger.hold(variant)
+        ledger.let_go(variant)
+        ledger.hold(variant)
+    assert ledger.take_idle_variants() == ()
+    for variant in (0, 3):
+        ledger.let_go(variant)
+    assert ledger.take_idle_variants() == (3,)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+
+from msgspec.structs import replace
 
 from orbit_fast.cli.display import new_console
 from orbit_fast.cli.verb import Invocation
@@ -19,6 +22,8 @@ def run(invocation: Invocation) -> int:
     if len(names) > 1:
         raise InvalidConfig("run takes one file of commands: orbit run FILE")
     name = names[0] if names else "-"
+    script = replace(invocation.settings.script, file="" if name == "-" else name)
+    invocation = dataclasses.replace(invocation, settings=replace(invocation.settings, script=script))
     if name == "-":
         return _run(invocation, _STDIN)
     try:
@@ -61,8 +66,13 @@ VERB = Verb(
             "what other lines say waits until then. With --json stdout is for events, and such lines are refused."
         ),
         (
-            "Options given to run hold for every line whose command has them. A line that fails is told with its "
-            "number, and the others go on, unless --fail-fast is given."
+            "Options given to run hold for every line whose command has them. A line that fails is told with the "
+            "file and its number, and the others go on, unless --fail-fast is given."
+        ),
+        (
+            "Lines of sync that write to the same place, or one inside the other's, are done one after another, each "
+            "whole. What reads stdin, which all lines would share, cannot be a line: pipe, and - as a source or a list "
+            "of names; they work as commands by themselves. Nor can run, demo, doctor and completions be lines."
         ),
     ),
     examples=(
