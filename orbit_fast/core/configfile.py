@@ -12,6 +12,7 @@ from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Mapping
+from typing import Final
 
 from orbit_fast.core.errors import InvalidConfig
 from orbit_fast.core.options import general_options
@@ -21,6 +22,9 @@ from orbit_fast.core.values import Entry
 from orbit_fast.core.values import Option
 from orbit_fast.core.values import Shape
 from orbit_fast.core.verb_groups import EVERY
+
+_MOST: Final = (1 << 63) - 1
+"""No option takes a larger number."""
 
 
 def read_document(document: Mapping[str, object], verb: str, file: str) -> tuple[dict[str, Entry], ...]:
@@ -90,7 +94,7 @@ def _switch(_: Option, value: object) -> object:
 
 
 def _count(_: Option, value: object) -> object:
-    return int(value) if isinstance(value, int) and value >= 0 else None
+    return int(value) if isinstance(value, int) and 0 <= value <= _MOST else None
 
 
 def _one(_: Option, value: object) -> object:
@@ -100,7 +104,9 @@ def _one(_: Option, value: object) -> object:
         return value.isoformat()
     if isinstance(value, float):
         return f"{value:.15g}"
-    return str(value) if isinstance(value, str | int) else None
+    if isinstance(value, int):  # the text of a number without bounds takes its time, or cannot be made
+        return str(value) if -_MOST <= value <= _MOST else None
+    return value if isinstance(value, str) else None
 
 
 def _many(option: Option, value: object) -> object:

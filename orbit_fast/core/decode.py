@@ -48,6 +48,7 @@ from orbit_fast.core.errors import S3Error
 from orbit_fast.core.model import Checksum
 from orbit_fast.core.model import ObjectFacts
 from orbit_fast.core.model import Reply
+from orbit_fast.core.model import Request
 from orbit_fast.core.xml import Element
 from orbit_fast.core.xml import is_html
 
@@ -436,6 +437,9 @@ def _told_key(item: Element, name: tuple[str, str], bucket: str) -> DeletedKey:
     """One ``<Deleted>`` or ``<Error>``."""
     key, version_id = name
     if item.name == "Error":
-        failure = error_of_code(item.text_of("Code"), item.text_of("Message"), bucket=bucket, key=key)
+        asked = Request(
+            operation="DeleteObject", method="POST", key=key, query=(("versionId", version_id),) if version_id else ()
+        )
+        failure = error_of_code(item.text_of("Code"), item.text_of("Message"), bucket=bucket, request=asked)
         return DeletedKey(key=key, version_id=version_id, failure=failure)
     return DeletedKey(key=key, version_id=version_id, marker_version_id=item.text_of("DeleteMarkerVersionId"))

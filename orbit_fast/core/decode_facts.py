@@ -12,6 +12,7 @@ from typing import Final
 from orbit_fast.core.errors import BadReply
 from orbit_fast.core.model import Checksum
 from orbit_fast.core.model import ObjectFacts
+from orbit_fast.core.moments import held
 
 CHECKSUM_PREFERENCE: Final = ("CRC64NVME", "CRC32C", "CRC32", "SHA256", "SHA1")
 """Which checksum is used where a reply carries several: cheapest to compute first, CRCs because they combine."""
@@ -61,6 +62,8 @@ class ContentRange:
 def iso_time_ns(text: str) -> int:
     """Nanoseconds since 1970 of an ISO 8601 time in UTC, as S3's XML writes it (``2026-01-02T03:04:05.000Z``).
 
+    One that 64 bits do not hold is the nearest that they do: see `moments`.
+
     Raises:
         ValueError: it is no such time.
     """
@@ -69,11 +72,11 @@ def iso_time_ns(text: str) -> int:
         raise ValueError(f"not a time of S3's form: {text[:64]!r}")
     year, month, day, hour, minute, second, fraction = match.groups()
     seconds = _unix_seconds((int(year), int(month), int(day)), (int(hour), int(minute), int(second)))
-    return seconds * _NS + (int(fraction.ljust(9, "0")) if fraction else 0)
+    return held(seconds * _NS + (int(fraction.ljust(9, "0")) if fraction else 0))
 
 
 def http_date_ns(text: str) -> int:
-    """Nanoseconds since 1970 of an HTTP date (``Fri, 02 Jan 2026 03:04:05 GMT``), or of an ISO 8601 time.
+    """Nanoseconds since 1970 of an HTTP date (``Fri, 02 Jan 2026 03:04:05 GMT``), or an ISO 8601 time, held likewise.
 
     Raises:
         ValueError: it is neither.
@@ -83,7 +86,7 @@ def http_date_ns(text: str) -> int:
         return iso_time_ns(text)
     day, month_name, year, hour, minute, second = match.groups()
     month = _MONTHS.get(month_name, 0)
-    return _unix_seconds((int(year), month, int(day)), (int(hour), int(minute), int(second))) * _NS
+    return held(_unix_seconds((int(year), month, int(day)), (int(hour), int(minute), int(second))) * _NS)
 
 
 def _unix_seconds(date: tuple[int, int, int], time: tuple[int, int, int]) -> int:

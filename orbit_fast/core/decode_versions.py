@@ -44,7 +44,7 @@ _OWNER: Final = rb"<Owner>(?:<ID>%b*</ID>)?(?:<DisplayName>%b*</DisplayName>|<Di
 _RECORD = re.compile(
     rb"<(Version|DeleteMarker)><Key>(" + _TEXT + rb"+)</Key>"
     rb"<VersionId>([!-%'-;=?-~]{1,1024})</VersionId><IsLatest>(true|false)</IsLatest>"
-    rb"<LastModified>([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:)([0-5][0-9])(?:\.([0-9]{3}))?Z</LastModified>"
+    rb"<LastModified>((?:19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:)([0-5][0-9])(?:\.([0-9]{3}))?Z</LastModified>"
     rb"(?:<ETag>(?:&quot;|\")([0-9A-Za-z-]+)(?:&quot;|\")</ETag>"
     rb"(?:<ChecksumAlgorithm>[A-Z0-9]+</ChecksumAlgorithm>)*(?:<ChecksumType>[A-Z_]+</ChecksumType>)?"
     rb"<Size>([0-9]{1,18})</Size>)?"

@@ -35,6 +35,7 @@ class TextRenderer:
         self._is_verbose = output.verbose > 0
         self._shows_statistics = output.stat
         self._is_human = output.human_readable
+        self._script = f"{printable(settings.script.file)}:" if settings.script.file else "line "
         self._ignores_glacier = settings.selection.ignore_glacier_warnings
 
     def done(self, pair: Pair, landed: Landed) -> Lines:  # noqa: ARG002  the protocol's arguments
@@ -70,11 +71,11 @@ class TextRenderer:
         return Lines(f"(dry run) {self._what(pair)}\n".encode())
 
     def failed(self, pair: Pair, failure: Failure, attempts: int = 0, *, line: int = 0) -> Lines:  # noqa: ARG002  as above
-        """``ERROR "cp SRC DST": Code: message``, with the line of ``run`` before the command."""
+        """``ERROR "cp SRC DST": Code: message``, with where ``run`` read it before the command."""
         message = printable(clean(failure.message))
         if not message.startswith(f"{failure.code}:"):
             message = f"{failure.code}: {message}"
-        where = f"line {line}: " if line else ""
+        where = f"{self._script}{line}: " if line else ""
         return Lines(err=f'ERROR "{where}{self._what(pair)}": {message}\n'.encode())
 
     def progress(self, snapshot: Snapshot) -> Lines:  # noqa: ARG002  as above

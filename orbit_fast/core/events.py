@@ -225,6 +225,7 @@ class _FailureEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     request_id: str = ""
     retryable: bool
     attempts: int = 0
+    script: str = ""
     line: int = 0
     process: int | None = None
 
@@ -285,6 +286,7 @@ class JsonRenderer:
         output = settings.output
         self._operation = operation
         self._process = process
+        self._script = lossy(settings.script.file)[0]
         self._is_quiet = output.quiet
         self._shows_identical = output.verbose > 0
         self._shows_progress = output.progress is True
@@ -347,6 +349,7 @@ class JsonRenderer:
             request_id=failure.request_id,
             retryable=failure.retryable,
             attempts=attempts,
+            script=self._script if line else "",
             line=line,
             process=self._process,
         )

@@ -282,9 +282,10 @@ def find_head_end(buffer: bytes | bytearray | memoryview, start: int, end: int) 
     if isinstance(buffer, memoryview):
         at = find_head_end(bytes(buffer[start:end]), 0, end - start)
         return at if at < 0 else start + at
-    # The second line end of CRLF CRLF and of LF CRLF; then the shorter LF LF, which counts only before the other.
+    # The second line end of CRLF CRLF and of LF CRLF; then the shorter LF LF, which counts only before the other, and
+    # may end with the other's first byte: what comes first must count however the bytes arrive.
     at = buffer.find(b"\n\r\n", start, end)
-    bare = buffer.find(b"\n\n", start, end if at < 0 else at)
+    bare = buffer.find(b"\n\n", start, end if at < 0 else at + 1)
     if bare >= 0:
         return bare + 2
     return at if at < 0 else at + 3

@@ -234,7 +234,7 @@ def decode_line(line: bytes) -> Record | None:
         return None
     try:
         record: Record = _decode(data)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         # It is what somebody wrote, and not what we write.
         raise ResumeStateError(f"a journal of another version: {error}") from None
     return record

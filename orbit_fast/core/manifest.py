@@ -174,7 +174,7 @@ def form_of(line: bytes) -> ManifestForm:
     if line.startswith(b"{"):
         try:
             _decode(line)
-        except msgspec.ValidationError:
+        except (msgspec.ValidationError, UnicodeDecodeError):
             return ManifestForm.EVENTS  # JSON, and the error is worth telling
         except msgspec.DecodeError:
             return ManifestForm.NAMES
@@ -199,7 +199,7 @@ class _EventReader(_Reader):
     def read(self, number: int, line: bytes) -> ManifestRow | None:
         try:
             event = _decode(line)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise InvalidConfig(f"not an event in JSON: {error}") from None
         if event.operation in _NAMELESS or event.type in _NO_OBJECTS:
             return None
@@ -207,6 +207,8 @@ class _EventReader(_Reader):
         name = key or source
         if not name:
             raise InvalidConfig("names no object: it has neither key nor source")
+        if event.size is not None and not 0 <= event.size < 1 << 63:
+            raise InvalidConfig("the size is no number of bytes")
         return ManifestRow(
             line=number,
             name=name,
@@ -280,17 +282,19 @@ def _columns(fields: list[str]) -> tuple[str, ...]:
     if len(rest) >= 3 and rest[1].lower() in _BOOLEAN and rest[2].lower() in _BOOLEAN:
         columns += ["version_id", "is_latest", "is_delete_marker"]
         rest = rest[3:]
+    wanted = {"size", "mtime", "etag", "storage_class"}  # a set: what is no inventory can have a field for every byte
     for field in rest:
-        if "size" not in columns and (_NUMBER.fullmatch(field) or not field):
-            columns.append("size")
-        elif "mtime" not in columns and "T" in field and field.endswith("Z"):
-            columns.append("mtime")
-        elif "etag" not in columns and _ETAG.fullmatch(field.strip('"')):
-            columns.append("etag")
-        elif "storage_class" not in columns and field.isupper():
-            columns.append("storage_class")
-        else:
-            columns.append("")
+        name = ""
+        if "size" in wanted and (_NUMBER.fullmatch(field) or not field):
+            name = "size"
+        elif "mtime" in wanted and "T" in field and field.endswith("Z"):
+            name = "mtime"
+        elif "etag" in wanted and _ETAG.fullmatch(field.strip('"')):
+            name = "etag"
+        elif "storage_class" in wanted and field.isupper():
+            name = "storage_class"
+        wanted.discard(name)
+        columns.append(name)
     return tuple(columns)
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from orbit_fast.core.moments import LAST_NS
+
 _SECONDS = re.compile(r"(-?)(\d{1,12})(?:\.(\d{1,9}))?", re.ASCII)
 _MODE = re.compile(r"[0-7]{1,7}", re.ASCII)
 _NS = 1_000_000_000
@@ -35,7 +37,8 @@ def file_times(metadata: Mapping[str, str], mtime_ns: int | None) -> tuple[int |
     """
     seconds = _SECONDS.fullmatch(metadata.get("mtime", ""))
     if seconds:
-        mtime_ns = int(seconds[2]) * _NS + int((seconds[3] or "").ljust(9, "0"))
-        mtime_ns = -mtime_ns if seconds[1] else mtime_ns
+        stated_ns = int(seconds[2]) * _NS + int((seconds[3] or "").ljust(9, "0"))
+        if stated_ns <= LAST_NS:
+            mtime_ns = -stated_ns if seconds[1] else stated_ns
     mode = metadata.get("mode", "")
     return mtime_ns, int(mode, 8) & 0o777 if _MODE.fullmatch(mode) else None

@@ -97,6 +97,8 @@ def _shape_of(head: bytes, wanted: Sequence[str]) -> tuple[re.Pattern[bytes], st
     except BadReply:
         return None
     lines = head.split(b"\r\n")
+    if head.count(b"\n") != len(lines) - 1:
+        return None  # the reader takes a bare line feed for the end of a line, too
     names = [line.partition(b": ")[0] for line in lines[1:-2]]
     lowered = [name.decode("latin-1").lower() for name in names]
     is_plain = seen.status == 200 and lines[0].startswith(b"HTTP/1.1 ") and seen.keeps_alive and not seen.is_chunked

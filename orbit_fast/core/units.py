@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import Final
 
 from orbit_fast.core.errors import InvalidConfig
+from orbit_fast.core.moments import held
 
 _NS: Final = 1_000_000_000
 _MAX: Final = (1 << 63) - 1
@@ -229,4 +230,5 @@ def _moment_ns(text: str) -> int | None:
     except ValueError:
         return None
     since_1970 = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    return since_1970 // timedelta(seconds=1) * _NS + int((fraction or "").ljust(9, "0"))
+    moment_ns = since_1970 // timedelta(seconds=1) * _NS + int((fraction or "").ljust(9, "0"))
+    return held(moment_ns)

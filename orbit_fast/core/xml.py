@@ -61,10 +61,11 @@ class Element:
 class _Builder:
     """Takes expat's calls and keeps the tree, its depth and its size."""
 
-    __slots__ = ("count", "open", "root")
+    __slots__ = ("count", "open", "pieces", "root")
 
     def __init__(self) -> None:
         self.root: Element | None = None
+        self.pieces: dict[Element, list[str]] = {}  # text behind the first stretch: joined once, time is not squared
         self.open: list[Element] = []
         self.count = 0
 
@@ -80,10 +81,16 @@ class _Builder:
         self.open.append(element)
 
     def end(self, _name: str) -> None:
-        self.open.pop()
+        element = self.open.pop()
+        if self.pieces and element in self.pieces:
+            element.text += "".join(self.pieces.pop(element))
 
     def data(self, text: str) -> None:
-        self.open[-1].text += text
+        element = self.open[-1]
+        if element.text:
+            self.pieces.setdefault(element, []).append(text)
+        else:
+            element.text = text
 
 
 def _refuse_doctype(name: str, *_rest: object) -> None:

@@ -171,7 +171,7 @@ def _parse_endpoint(url: str, origin: str) -> SplitResult:
     host = parts.hostname or ""
     if port == 0 or not (_is_address(host) or _HOST.fullmatch(host)):
         raise InvalidConfig(f"{origin} has no usable host and port: {url!r}")
-    if quote(parts.path, safe="/%-_.~!$&'()*+,;=:@") != parts.path or "//" in parts.path:
+    if not url.isascii() or quote(parts.path, safe="/%-_.~!$&'()*+,;=:@") != parts.path or "//" in parts.path:
         raise InvalidConfig(f"{origin} has a path that cannot be sent: {url!r}")
     return parts
 

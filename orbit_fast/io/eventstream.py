@@ -17,6 +17,7 @@ from typing import Final
 from orbit_fast.core.decode_errors import error_of_code
 from orbit_fast.core.errors import BadReply
 from orbit_fast.core.errors import S3Error
+from orbit_fast.core.model import Request
 from orbit_fast.core.xml import parse_any
 
 if TYPE_CHECKING:
@@ -125,7 +126,8 @@ class RecordSink:
         if headers.get(":message-type") in {"error", "exception"}:
             code = str(headers.get(":error-code") or headers.get(":exception-type") or "")
             said = str(headers.get(":error-message") or payload[:500].decode("utf-8", "replace"))
-            self.failure = error_of_code(code or "E_SERVICE", said, bucket=self._bucket, key=self._key)
+            asked = Request(operation="SelectObjectContent", method="POST", key=self._key)
+            self.failure = error_of_code(code or "E_SERVICE", said, bucket=self._bucket, request=asked)
             raise self.failure
         match headers.get(":event-type"):
             case "Records":
@@ -161,7 +163,7 @@ class RecordSink:
         root = parse_any(payload)
         for name, field in _STATS.items():
             text = root.text_of(name)
-            if text.isascii() and text.isdigit():
+            if text.isascii() and text.isdigit() and len(text) < 19:
                 self.stats[field] = int(text)
 
 

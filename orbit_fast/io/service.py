@@ -195,7 +195,7 @@ def service_answer(operation: str, reply: Reply) -> dict[str, Any]:
     response = {"status_code": reply.status, "headers": HeadersDict(reply.headers), "body": reply.body}
     try:
         answer: dict[str, Any] = _tools()[2].parse(response, shape)
-    except (ResponseParserError, ValueError, TypeError, OverflowError) as error:
+    except (ResponseParserError, ValueError, TypeError, OverflowError, RuntimeError) as error:  # the last: a far time
         raise BadReply(_one_line(operation, f"an answer that cannot be read: {error}"), status=reply.status) from None
     answer.pop("ResponseMetadata", None)
     if operation == "GetBucketLocation":

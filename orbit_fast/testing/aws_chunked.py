@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 import hashlib
 import hmac
+import re
 from collections.abc import Callable
 
 from orbit_fast.testing.exchange import Proof
@@ -22,6 +23,7 @@ STREAMING = frozenset({UNSIGNED_TRAILER, SIGNED, SIGNED_TRAILER})
 MIN_CHUNK = 8192
 """Bytes that every chunk but the last must have at least."""
 MAX_LINE = 16 * 1024
+_SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}")
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 
 
@@ -113,10 +115,9 @@ class AwsChunkedDecoder:
         size_text, _, extension = line.partition(b";")
         if 0 <= self._size < MIN_CHUNK and size_text.strip(b"0"):
             raise Refusal("InvalidChunkSizeError")
-        try:
-            self._size = self._left = int(size_text, 16)
-        except ValueError:
-            raise Refusal("IncompleteBody", "A chunk size is not a hexadecimal number.") from None
+        if _SIZE.fullmatch(size_text) is None:
+            raise Refusal("IncompleteBody", "A chunk size is not a hexadecimal number.")
+        self._size = self._left = int(size_text, 16)
         name, _, signature = extension.partition(b"=")
         if self._is_signed:
             if name != b"chunk-signature":

@@ -134,7 +134,7 @@ _SINGLE_BODY = frozenset(
 
 def _decoded_length(request: HttpRequest) -> int:
     text = request.headers.get("x-amz-decoded-content-length", "")
-    if not text.isdecimal():
+    if not (text.isdecimal() and len(text) <= 19):
         raise Refusal("MissingContentLength", "You must provide the x-amz-decoded-content-length HTTP header.")
     if "aws-chunked" not in request.headers.get("content-encoding", ""):
         raise Refusal("InvalidRequest", "A streaming payload needs Content-Encoding: aws-chunked.")

@@ -74,7 +74,7 @@ class Line:
     def reset(self) -> None:
         """Close with a TCP reset, whatever is still unread or unsent."""
         sock: socket.socket | None = self._transport.get_extra_info("socket")
-        if sock is not None:
+        if sock is not None and sock.fileno() >= 0:  # the client may have gone meanwhile
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._transport.abort()
 

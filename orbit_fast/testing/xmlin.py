@@ -57,7 +57,8 @@ def parse(content: Content, root: str) -> Node:
     if b"<!DOCTYPE" in data:
         raise Refusal("MalformedXML")
     try:
-        node = Node(ET.fromstring(data))  # noqa: S314 (no DOCTYPE, so no entities)
+        # Always UTF-8, whatever the document says: in another encoding a DOCTYPE would look otherwise.
+        node = Node(ET.fromstring(data, ET.XMLParser(encoding="utf-8")))  # noqa: S314 (no DOCTYPE, so no entities)
     except ET.ParseError:
         raise Refusal("MalformedXML") from None
     if node.name != root:

@@ -319,6 +319,7 @@ def test_delete_objects_names_the_failed_key():
     body = b"<DeleteResult><Error><Key>a</Key><Code>%s</Code><Message>m</Message></Error></DeleteResult>"
     denied = decode.delete_objects(reply(body % b"AccessDenied"), keys=[("a", "")], bucket="b")[0].failure
     assert type(denied) is AccessDenied
-    assert str(denied) == "AccessDenied: m (s3://b/a)"
+    assert denied.message == "AccessDenied: m (s3://b/a)"
+    assert "s3:DeleteObject;" in denied.advice
     absent = decode.delete_objects(reply(body % b"NoSuchKey"), keys=[("a", "")], bucket="b")[0].failure
     assert type(absent) is NotFound

@@ -26,7 +26,7 @@ from tests.kit.s3_oracle import Oracle
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 few = hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 keys = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
-moments = st.datetimes(dt.datetime(1970, 1, 1), dt.datetime(2999, 1, 1), timezones=st.just(dt.UTC))  # noqa: DTZ001 - bounds are naive by hypothesis' rule
+moments = st.datetimes(dt.datetime(1970, 1, 1), dt.datetime(2199, 12, 31), timezones=st.just(dt.UTC))  # noqa: DTZ001 - bounds are naive by hypothesis' rule
 classes = st.sampled_from(["STANDARD", "GLACIER_IR", "", None])
 rows = st.tuples(keys, st.integers(0, 2**50), moments, st.sampled_from(["0f" * 16, "ab" * 16 + "-12"]), classes)
 

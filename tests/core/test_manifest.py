@@ -122,6 +122,13 @@ def test_any_key_survives_an_inventory(bucket, keys) -> None:
     assert [row.name for row in rows] == [f"s3://{bucket}/{key}".encode() for key in keys]
 
 
+@pytest.mark.timeout(5)
+def test_columns_without_number_are_told_in_linear_time() -> None:
+    """A line of half a million fields is no inventory, and is read as soon as any of its length."""
+    (row,) = read_rows([b'"b","k",' + b"x," * (MAX_LINE_BYTES // 2 - 20)], "list")
+    assert row.name == b"s3://b/k"
+
+
 @pytest.mark.parametrize(
     ("lines", "complaint"),
     [
@@ -136,6 +143,9 @@ def test_any_key_survives_an_inventory(bucket, keys) -> None:
         ([b'"b","k"', b'"b",""'], "list:2: the bucket or the key is missing"),
         ([b'"b","k"', b'"b","k" x'], "list:2: not a line of an inventory: "),
         ([b'"b","k"', b'"b","\xff"'], "list:2: not a line of an inventory: "),
+        ([b'{"key":"a","size":-5}'], "list:1: the size is no number of bytes"),
+        ([b'{"key":"a","size":9223372036854775808}'], "list:1: the size is no number of bytes"),
+        ([b'{"key":"\xdd"}'], "list:1: not an event in JSON: "),
         ([b"x" * (MAX_LINE_BYTES + 1)], f"list:1: a line of {MAX_LINE_BYTES + 1} bytes names no object"),
     ],
 )

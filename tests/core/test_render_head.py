@@ -54,6 +54,19 @@ def test_all_that_describes_the_object():
     assert validated(render(fields, OutputSettings(json=True)))
 
 
+def test_what_is_odd_is_text_or_left_out():
+    """Digits that are none, a time that is none: the object is told of all the same."""
+    fields = object_fields("s3://b/k", {"last-modified": "soon", "x-amz-mp-parts-count": "\xb2", "etag": "x"})
+    assert fields == {
+        "operation": "head",
+        "success": True,
+        "key": "s3://b/k",
+        "type": "file",
+        "etag": "x",
+        "mp_parts_count": "\xb2",
+    }
+
+
 @pytest.mark.parametrize(("is_human", "size"), [(False, b"size: 2048\n"), (True, b"size: 2.0 KiB\n")])
 def test_text(is_human, size):
     """A line for each field, the deeper ones by their full names, nothing that drives a terminal."""

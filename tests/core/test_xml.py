@@ -30,6 +30,14 @@ def test_line_ends_and_markup_survive_a_parser(text):
     assert ET.fromstring(f"<k>{xml.escape(text)}</k>").text == text
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(5)
+def test_text_between_elements_takes_linear_time():
+    """Text in a hundred thousand stretches: a tenth of a second, not the square of it."""
+    root = xml.parse_any(b"<a>" + (b"x" * 150 + b"<b/>") * 100_000 + b"</a>")
+    assert (len(root.text), len(root.children)) == (15_000_000, 100_000)
+
+
 @given(st.characters(exclude_categories=["Cs"]))
 def test_encodable_is_what_expat_accepts(character):
     """A character is called encodable exactly where a parser takes it."""

@@ -76,6 +76,8 @@ CODED = [
     (GOOD + CRC_LINE + b"\r\nmore", "IncompleteBody"),
     (b"3d00\r\n" + BODY[0x4000:] + b"\r\n0\r\n" + CRC_LINE + b"\r\n", "IncompleteBody"),
     (b"xyz\r\n" + BODY, "IncompleteBody"),
+    (b"-5\r\n" + BODY, "IncompleteBody"),
+    (b"1_0\r\n" + BODY, "IncompleteBody"),
     (b"7cff\r\n" + BODY + b"\r\n0\r\n" + CRC_LINE + b"\r\n", "IncompleteBody"),
     (b"10\r\n" + BODY[:16] + b"\r\n7cf0\r\n" + BODY[16:] + b"\r\n0\r\n" + CRC_LINE + b"\r\n", "InvalidChunkSizeError"),
     (b"1" * 20000, "IncompleteBody"),
@@ -116,6 +118,9 @@ DOCUMENTS = [
     b"<Delete><Object></Object></Delete>",
     b'<!DOCTYPE x [<!ENTITY a "b">]><Delete><Object><Key>&a;</Key></Object></Delete>',
     b"<Delete>" + b"<Object><Key>k</Key></Object>" * 1001 + b"</Delete>",
+    '<?xml version="1.0" encoding="UTF-16"?><!DOCTYPE x [<!ENTITY a "b">]><Delete></Delete>'.encode("utf-16"),
+    b'<?xml version="1.0" encoding="UTF-7"?><Delete></Delete>',
+    b'<?xml version="1.0" encoding="none"?><Delete></Delete>',
 ]
 
 

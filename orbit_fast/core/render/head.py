@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
 from orbit_fast.core.decode_facts import checksum_of_headers
-from orbit_fast.core.decode_facts import http_date_ns
+from orbit_fast.core.decode_facts import last_modified_ns
 from orbit_fast.core.decode_facts import unquoted
 from orbit_fast.core.events import event_line
 from orbit_fast.core.model import Checksum
@@ -38,6 +39,7 @@ _NUMBERS: Final = frozenset({"missing_meta", "mp_parts_count", "tagging_count"})
 _FLAGS: Final = frozenset(
     {"delete_marker", "object_lock_legal_hold_status", "server_side_encryption_bucket_key_enabled"}
 )
+_NUMBER: Final = re.compile(r"[0-9]{1,19}")
 _RENAMED: Final = {"mp_parts_count": "parts", "tagging_count": "tags"}
 
 
@@ -50,10 +52,10 @@ def object_fields(name: str, headers: Mapping[str, str]) -> dict[str, object]:
             taken, in snake_case and without S3's prefix; numbers and flags as such.
     """
     fields: dict[str, object] = {"operation": "head", "success": True, **_named(name), "type": "file"}
-    if headers.get("content-length", "").isdigit():
+    if _NUMBER.fullmatch(headers.get("content-length", "")):
         fields["size"] = int(headers["content-length"])
-    if "last-modified" in headers:
-        fields["last_modified"] = format_time(http_date_ns(headers["last-modified"]))
+    if modified_ns := last_modified_ns(headers.get("last-modified", "")):
+        fields["last_modified"] = format_time(modified_ns)
     if "etag" in headers:
         fields["etag"] = unquoted(headers["etag"])
     checksum = checksum_of_headers(headers)
@@ -101,7 +103,7 @@ def _checksum_field(checksum: Checksum) -> dict[str, str]:
 
 
 def _put(fields: dict[str, object], name: str, value: str) -> None:
-    if name in _NUMBERS and value.isdigit():
+    if name in _NUMBERS and _NUMBER.fullmatch(value):
         fields[_RENAMED.get(name, name)] = int(value)
     elif name in _FLAGS and value.lower() in {"true", "false"}:
         fields[name] = value.lower() == "true"
