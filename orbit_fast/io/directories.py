@@ -54,23 +54,32 @@ class Directory:
 
 
 def sync_upwards(path: bytes, root: bytes) -> None:
-    """Have the names in `path`, and in every directory above it up to that of `root`, on stable storage.
+    """Have the name `path`, and those of every directory above it up to `root`, on stable storage.
 
     A file that was flushed can still be lost with the directory that was made for it.
 
     Raises:
-        OSError: one of them cannot be opened or flushed.
+        LocalError: one of them cannot be opened or flushed.
     """
-    last = os.path.dirname(root.rstrip(b"/")) if root else path
-    while True:
-        fd = os.open(path or b".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
-        if len(path) <= len(last):
-            return
-        path = os.path.dirname(path)
+    directory = os.path.dirname(path.rstrip(b"/"))
+    last = os.path.dirname(root.rstrip(b"/")) if root else directory
+    try:
+        while True:
+            _sync(directory)
+            if len(directory) <= len(last) or directory == b"/":
+                return
+            directory = os.path.dirname(directory)
+    except OSError as error:
+        raise local_error(error, path, Side.DESTINATION) from None
+
+
+def _sync(path: bytes) -> None:
+    """Have the names in a directory on stable storage."""
+    fd = os.open(path or b".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 class Directories:
@@ -199,14 +208,21 @@ def check_name(name: bytes, path: bytes) -> None:
         raise UnsafePath(f"not a name that can stand below the destination directory: {shown(path)}")
 
 
-def prepare_destination(root: bytes) -> None:
+def prepare_destination(root: bytes, *, is_durable: bool = False) -> None:
     """Make the directory that a job downloads to, and see that files can be made in it.
+
+    Args:
+        root: the directory.
+        is_durable: return only when its name, and those that were made for it, are on stable storage.
 
     Raises:
         InvalidConfig: it cannot be made, is a file, or may not be written.
     """
     try:
+        parents = _missing_above(root) if is_durable else []
         _make_trusted(root or b".")
+        for parent in parents:
+            _sync(parent)
     except FileExistsError:
         raise InvalidConfig(f"the destination is a file, not a directory: {shown(root)}", code="E_IO") from None
     except OSError as error:
@@ -214,6 +230,16 @@ def prepare_destination(root: bytes) -> None:
         raise InvalidConfig(f"the destination cannot be made: {reason}: {shown(root)}", code="E_IO") from None
     if not os.access(root or b".", os.W_OK | os.X_OK):
         raise InvalidConfig(f"the destination directory cannot be written: {shown(root)}", code="E_IO")
+
+
+def _missing_above(path: bytes) -> list[bytes]:
+    """The directories that get an entry when `path` is made: those above each that is missing, the nearest first."""
+    above = []
+    path = path.rstrip(b"/")
+    while path and not os.path.isdir(path):
+        path = os.path.dirname(path)
+        above.append(path)
+    return above
 
 
 def _make_trusted(path: bytes) -> None:

@@ -57,6 +57,7 @@ _CODES: Final[dict[int, str]] = {
     errno.ENXIO: "E_SPECIAL",  # what opening a socket or a FIFO nobody reads gives
     errno.ENODEV: "E_SPECIAL",
 }
+_TOO_MANY_FILES: Final[frozenset[int]] = frozenset({errno.EMFILE, errno.ENFILE})
 _EVERY_OTHER_TOO: Final[frozenset[int]] = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
@@ -79,3 +80,12 @@ def local_error(error: OSError, path: bytes, side: Side) -> S3Error:
         code=_CODES.get(number, "") if kind is LocalError else "",
         scope=Scope.JOB if number in _EVERY_OTHER_TOO else None,
     )
+
+
+def refusal(error: OSError) -> LocalError:
+    """The typed error for what the system refused to the process as a whole: descriptors, processes, memory."""
+    reason = error.strerror or str(error)
+    name = error.filename if isinstance(error.filename, str | bytes) else ""
+    about = f": {shown(os.fsencode(name))}" if name else ""
+    advice = " (ulimit -n has the limit)" if error.errno in _TOO_MANY_FILES else ""
+    return LocalError(f"the system refuses: {reason}{advice}{about}")

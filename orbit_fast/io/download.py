@@ -34,9 +34,11 @@ from orbit_fast.core.model import Checksum
 from orbit_fast.core.model import ObjectFacts
 from orbit_fast.core.model import Reply
 from orbit_fast.core.model import Request
+from orbit_fast.core.moments import held
 from orbit_fast.core.plan import decide
 from orbit_fast.core.plan import decide_archived
 from orbit_fast.core.plan import needs_destination
+from orbit_fast.io.directories import sync_upwards
 from orbit_fast.io.files import LandingFile
 from orbit_fast.io.flow import Call
 from orbit_fast.io.flow import Flow
@@ -89,7 +91,7 @@ def download(around: Surroundings, item: Item) -> Flow[Ending]:
             attempts=reply.attempts,
             duration_ms=around.elapsed_ms(started_s),
         )
-        return _publish(around, landing.take(), sink.facts, landed)
+        return _publish(around, item, landing.take(), sink.facts, landed)
     finally:
         landing.discard()
 
@@ -251,7 +253,7 @@ def finish(around: Surroundings, order: Finish) -> Flow[Ending]:
         resumed_bytes=begun.resumed_bytes,
         duration_ms=around.elapsed_ms(begun.started_s),
     )
-    return _publish(around, landing, facts, landed)
+    return _publish(around, item, landing, facts, landed)
 
 
 def abandon(around: Surroundings, item: Item, begun: Begun) -> Flow[None]:
@@ -311,7 +313,7 @@ def end_early(around: Surroundings, item: Item) -> Ending | None:
     if needs_destination(selection):
         try:
             found = os.stat(item.path)
-            existing = (found.st_size, found.st_mtime_ns)
+            existing = (found.st_size, held(found.st_mtime_ns))
         except OSError:
             existing = None
         reason = decide((item.size, item.mtime_ns), existing, selection)
@@ -327,10 +329,12 @@ def _make_directory(around: Surroundings, item: Item) -> Ending:
     if item.size:
         raise LocalError(f"{item.key} names a directory and holds {item.size} bytes", code="E_DIR_MARKER_DATA")
     around.landings.make_directory(item.path.rstrip(b"/"), root=item.root)
+    if around.is_durable:
+        sync_upwards(item.path, item.root)
     return Ending(Status.DONE, Landed(size=0, etag=item.etag, verified=Verified.SIZE))
 
 
-def _publish(around: Surroundings, landing: LandingFile, facts: ObjectFacts, landed: Landed) -> Ending:
+def _publish(around: Surroundings, item: Item, landing: LandingFile, facts: ObjectFacts, landed: Landed) -> Ending:
     mtime_ns, mode = facts.mtime_ns or None, None
     if around.settings.transfer.preserve_metadata:
         mtime_ns, mode = file_times(facts.metadata, mtime_ns)
@@ -342,4 +346,6 @@ def _publish(around: Surroundings, landing: LandingFile, facts: ObjectFacts, lan
     )
     if not is_published:
         return Ending(Status.SKIPPED, Landed(size=landed.size), SkipReason.EXISTS)
+    if around.is_durable and item.root:
+        sync_upwards(item.path, item.root)
     return Ending(Status.DONE, landed)

@@ -211,7 +211,7 @@ class LandingFile:
         return is_published
 
     def leave(self) -> None:
-        """Close, and leave the temporary file to the process that ends it.
+        """Close, and leave the temporary file to the process that ends it. When this raises, the file is gone.
 
         Raises:
             LocalError: the file system refuses what was written before (a network file system says so only now).
@@ -221,9 +221,10 @@ class LandingFile:
         try:
             self._close()
         except OSError as error:
-            raise local_error(error, self.path, Side.DESTINATION) from None
-        finally:
-            self._end(State.LEFT)
+            failure = local_error(error, self.path, Side.DESTINATION)
+            self.discard()  # nobody can know what it holds
+            raise failure from None
+        self._end(State.LEFT)
 
     def discard(self) -> None:
         """Remove the temporary file. After any end this does nothing."""

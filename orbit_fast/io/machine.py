@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
-import platform
 import resource
 from pathlib import Path
 from typing import Final
@@ -84,6 +82,9 @@ def can_share_memory() -> str:
 
 def versions() -> dict[str, str]:
     """Versions, by the name of what has them."""
+    import importlib.metadata  # noqa: PLC0415 - a hundredth of a second, for those who ask for versions
+    import platform  # noqa: PLC0415 - as above
+
     machine = os.uname()
     found = {"python": platform.python_version(), "system": f"{machine.sysname} {machine.release}"}
     for package in PACKAGES:

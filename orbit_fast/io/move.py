@@ -25,7 +25,6 @@ from orbit_fast.core.messages import Begun
 from orbit_fast.core.messages import Direction
 from orbit_fast.core.messages import Item
 from orbit_fast.core.messages import Status
-from orbit_fast.io.directories import sync_upwards
 from orbit_fast.io.diskerrors import Side
 from orbit_fast.io.diskerrors import local_error
 from orbit_fast.io.diskerrors import shown
@@ -109,11 +108,7 @@ def _look_again(around: Surroundings, item: Item, landed: Landed) -> Flow[None]:
         IntegrityError: it is not there, or not it.
     """
     if item.direction is Direction.DOWNLOAD:
-        try:
-            sync_upwards(os.path.dirname(item.path.rstrip(b"/")), item.root)
-        except OSError as error:
-            raise local_error(error, item.path, Side.DESTINATION) from None
-        return
+        return  # published, it is on stable storage
     try:
         facts = yield from head(around, item.site, item.key, landed.version_id, may_lag=True)
     except NotFound:
@@ -145,6 +140,8 @@ def _delete(around: Surroundings, item: Item, state: State) -> Flow[bool]:
         yield Call(request=encode.delete_object(key, if_match=str(state[0])), site=site)
     except PreconditionFailed:
         return False
+    except NotFound:
+        return True  # by an earlier try whose answer was lost: it was there a moment ago
     except (HeaderRefused, Service) as error:
         if error.status not in _UNCONDITIONAL:
             raise

@@ -14,6 +14,7 @@ from typing import Self
 
 from orbit_fast.core.errors import LocalError
 from orbit_fast.core.errors import SourceChanged
+from orbit_fast.core.moments import held
 from orbit_fast.io.diskerrors import Side
 from orbit_fast.io.diskerrors import local_error
 from orbit_fast.io.diskerrors import shown
@@ -43,7 +44,7 @@ def fingerprint_of(path: bytes, *, follow_symlinks: bool = False) -> Fingerprint
 
 
 def _fingerprint(facts: os.stat_result) -> Fingerprint:
-    return (facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
+    return (facts.st_dev, facts.st_ino, facts.st_size, held(facts.st_mtime_ns), held(facts.st_ctime_ns))
 
 
 class SourceFile:
@@ -64,7 +65,7 @@ class SourceFile:
         self.path = path
         self.fd = fd
         self.size = facts.st_size
-        self.mtime_ns = facts.st_mtime_ns
+        self.mtime_ns = held(facts.st_mtime_ns)
         self.mode = facts.st_mode & 0o777
         self.fingerprint = _fingerprint(facts)
 

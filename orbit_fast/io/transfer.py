@@ -36,6 +36,7 @@ from orbit_fast.io.flow import Call
 from orbit_fast.io.flow import Flow
 from orbit_fast.io.ladder import Ladder
 from orbit_fast.io.mime import content_type
+from orbit_fast.io.pouring import Pouring
 
 COMMIT_FIRST_BYTE_S = 900.0
 """CompleteMultipartUpload and CopyObject may be silent for minutes while the service assembles the object."""
@@ -86,6 +87,7 @@ class Surroundings:
         landings: makes the files that downloads land in.
         ladder: what services turned out not to know.
         unanswered: how often each site, asked for nothing but an object's checksum, did not tell one.
+        pours: objects that are sent in one stream to several flows, by the number of their order.
     """
 
     settings: JobSettings
@@ -97,6 +99,7 @@ class Surroundings:
     stage: memoryview = field(default_factory=lambda: memoryview(b""))
     ladder: Ladder = field(default_factory=Ladder)
     unanswered: dict[int, int] = field(default_factory=dict)
+    pours: dict[int, Pouring] = field(default_factory=dict)
     _headers: dict[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
 
     @property

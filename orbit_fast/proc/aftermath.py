@@ -140,6 +140,10 @@ class Recovery:
         self.ledger.journal.close(is_clean=self._sweep is None or self._sweep.is_done)
 
     def _told(self, kept: Sequence[Transfer]) -> Iterator[str]:
+        if kept[0].place.direction is Direction.PIPE:  # a job of its own; it could not be aborted
+            yield f"unfinished, and of no use: {_name_of(kept[0])}, upload {_token_of(kept[0])}"
+            yield f"the next run of the same command aborts it, and so does: {self._advice(kept)}"
+            return
         for known in kept[:MOST_TOLD]:
             yield f"unfinished, and kept: {_name_of(known)} ({_progress(known)})"
         if len(kept) > MOST_TOLD:
@@ -218,6 +222,11 @@ def _name_of(known: Transfer) -> str:
         name = os.path.join(os.path.dirname(place.path), known.started.temp)
         return printable(lossy(name)[0])
     return f"s3://{place.bucket}/{printable(place.key)}"
+
+
+def _token_of(known: Transfer) -> str:
+    assert known.started is not None, "what has not started is not kept"
+    return known.started.token
 
 
 def _progress(known: Transfer) -> str:

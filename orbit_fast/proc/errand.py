@@ -160,7 +160,7 @@ class Errand(Generic[T]):
             if payload[:1] == _FAILURE:
                 return msgspec.msgpack.decode(payload[1:], type=Failure)
             return self._decoder.decode(payload[1:])
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return Failure.of(Internal(f"{self.name}: an answer of the wrong kind: {error}"))
 
     def __repr__(self) -> str:

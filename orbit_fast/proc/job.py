@@ -39,11 +39,13 @@ from orbit_fast.proc.finders import OneOfMany
 from orbit_fast.proc.finders import TreeFinder
 from orbit_fast.proc.intake import Destination
 from orbit_fast.proc.intake import Intake
+from orbit_fast.proc.key_stream import Listings
 from orbit_fast.proc.manifest_out import writing_manifest
 from orbit_fast.proc.named import NamedFiles
 from orbit_fast.proc.named import NamedKeys
 from orbit_fast.proc.named import named_source
 from orbit_fast.proc.named import open_names
+from orbit_fast.proc.open_files import fitted
 from orbit_fast.proc.report import Report
 from orbit_fast.proc.sides import Side
 from orbit_fast.proc.supervisor import Supervisor
@@ -89,6 +91,7 @@ def run_copy(
     """
     hold_standard_fds()
     plan = plan_copy(sources, destination, settings)
+    settings = fitted(settings, worker_count(settings))
     clock = Clock()
     report = Report(settings, console, clock.monotonic_s, command=settings.operation)
     processes = worker_count(settings)
@@ -111,8 +114,9 @@ def run_copy(
     audit = None
     if plan.destination.url is not None:
         audit = audit_of(settings, report, supervisor, site=plan.destination.site)
-    finders = recovery.finders(finders_of(plan, settings, intake, supervisor.questions.ask, supervisor.selector))
-    supervisor.set_sources(finders, intake.amount, recovery.last(audit))
+    ask, listings = supervisor.questions.ask, Listings(clock.monotonic_s)
+    finders = finders_of(plan, settings, intake, ask, supervisor.selector, listings)
+    supervisor.set_sources(recovery.finders(finders), intake.amount, recovery.last(audit))
     if plan.destination.url is not None and plan.destination.many and not settings.output.dry_run:
         supervisor.questions.probe(plan.destination.site)
     with writing_manifest(settings, supervisor, report):
@@ -137,7 +141,7 @@ def audit_of(settings: JobSettings, report: Report, supervisor: Supervisor, *, s
     from orbit_fast.proc.audit import Audit  # noqa: PLC0415 - sqlite3 is for those who ask for an audit
 
     buckets = [side.bucket for side in supervisor.sides.sides]
-    return Audit(buckets, site, report, supervisor.questions.ask)
+    return Audit(buckets, site, report, supervisor.questions.ask, Listings(Clock().monotonic_s))
 
 
 def worker_count(settings: JobSettings) -> int:
@@ -197,7 +201,8 @@ def _place(
         path = os.fsencode(destination)
         local = local_destination(path, _kind(path), many=many)
         if not settings.output.dry_run:
-            prepare_destination(local.path if local.is_directory else os.path.dirname(local.path))
+            root = local.path if local.is_directory else os.path.dirname(local.path)
+            prepare_destination(root, is_durable=settings.transfer.durable or settings.operation == "mv")
         target = Destination(local=local, many=many)
     source_sites = tuple(_number_of(Side(key.url.bucket, settings.source), sides) for key in keys)
     if target.url is not None and is_relayed(settings):
@@ -218,9 +223,22 @@ def _number_of(side: Side, sides: list[Side]) -> int:
 
 
 def finders_of(
-    plan: Plan, settings: JobSettings, intake: Intake, ask: NumberedAsk, selector: BaseSelector
+    plan: Plan,
+    settings: JobSettings,
+    intake: Intake,
+    ask: NumberedAsk,
+    selector: BaseSelector,
+    listings: Listings,
 ) -> list[Finder]:
-    """A finder for each source; `ask` has pages and keys fetched, `selector` is what the job waits for.
+    """A finder for each source.
+
+    Args:
+        plan: what the arguments mean.
+        settings: of the job.
+        intake: takes what is found.
+        ask: has pages and keys fetched.
+        selector: what the job waits for.
+        listings: those of the job.
 
     Raises:
         InvalidConfig: the manifest cannot be opened.
@@ -235,10 +253,10 @@ def finders_of(
     is_alone = len(plan.keys) + len(plan.paths) == 1
     for key, site in zip(plan.keys, plan.source_sites, strict=True):
         if is_alone:
-            finders.append(ObjectFinder(key, site, intake, ask, version_id=selection.version_id))
+            finders.append(ObjectFinder(key, site, intake, ask, listings, version_id=selection.version_id))
             continue
         one = OneOfMany(str(key.url), intake, ask)
-        one.finder = ObjectFinder(key, site, intake, one.ask, version_id=selection.version_id)
+        one.finder = ObjectFinder(key, site, intake, one.ask, listings, version_id=selection.version_id)
         finders.append(one)
     for path in plan.paths:
         is_tree = os.path.isdir(path)

@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import enum
 import errno
-import fcntl
 import os
 import stat
 from collections.abc import Callable
@@ -31,6 +30,7 @@ from orbit_fast.core.journal import State
 from orbit_fast.core.journal import encode_line
 from orbit_fast.core.journal import replay
 from orbit_fast.io.clock import Clock
+from orbit_fast.proc.filelock import lock
 
 EXPIRES_S: Final = 7 * 24 * 3600
 """S3's own advice for unfinished uploads is a week."""
@@ -165,11 +165,11 @@ class Journal:
     def _take(self, fd: int) -> bool:
         """Lock and read the file; False where it is no longer the one that has its name."""
         self._fd = fd
-        _check_private(os.fstat(fd), self._path)
-        if not _lock(fd):
+        check_private(os.fstat(fd), self._path)
+        if not lock(fd):
             self._give_up("another run of the same command has it")
             return True
-        if not _is_named(fd, self._path):
+        if not is_named(fd, self._path):
             self._drop()
             return False
         if self._clock.now_s() - os.fstat(fd).st_mtime > EXPIRES_S:
@@ -199,22 +199,18 @@ class Journal:
 
     def _create(self) -> None:
         make_private(self._directory)
-        _check_private(os.stat(self._directory), self._directory)
+        check_private(os.stat(self._directory), self._directory)
         self._purge()
         try:
             self._fd = os.open(self._path, _OPEN | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
             self._give_up("another run of the same command has it")
             return
-        if not _lock(self._fd) or not _is_named(self._fd, self._path):
+        if not lock(self._fd) or not is_named(self._fd, self._path):
             self._give_up("another run of the same command has it")
             return
         self.phase = Phase.OPEN
-        directory = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        _sync_directory(self._directory)
 
     def _append(self) -> None:
         data = memoryview(b"".join(self._lines))
@@ -240,7 +236,7 @@ class Journal:
                     continue
                 fd = os.open(path, _OPEN)
                 try:
-                    if _lock(fd):
+                    if lock(fd):
                         os.unlink(path)
                 finally:
                     os.close(fd)
@@ -270,23 +266,29 @@ class Journal:
 
 
 def make_private(path: str) -> None:
-    """Make a directory and those above it, for the owner only."""
+    """Make a directory and those above it, for the owner only; their names are on stable storage.
+
+    Raises:
+        OSError: the system refuses.
+    """
     if not os.path.isdir(path):
-        make_private(os.path.dirname(path))
+        above = os.path.dirname(path)
+        make_private(above)
         with contextlib.suppress(FileExistsError):
             os.mkdir(path, 0o700)
+        _sync_directory(above)
 
 
-def _lock(fd: int) -> bool:
-    """Take the lock; False where somebody alive has it."""
+def _sync_directory(path: str) -> None:
+    """Have the names in a directory on stable storage."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
-def _is_named(fd: int, path: str) -> bool:
+def is_named(fd: int, path: str) -> bool:
     """Whether the open file still is the one of this name."""
     try:
         named = os.stat(path, follow_symlinks=False)
@@ -295,7 +297,7 @@ def _is_named(fd: int, path: str) -> bool:
     return os.path.samestat(os.fstat(fd), named)
 
 
-def _check_private(facts: os.stat_result, path: str) -> None:
+def check_private(facts: os.stat_result, path: str) -> None:
     """What others may write says nothing.
 
     Raises:

@@ -2,7 +2,8 @@
 
 The supervisor reads stdin into the stage, part by part, and never waits for it; workers send the parts from there. What
 the ledger knows of large objects holds for this one too: a part whose worker died is dealt again, an upload that began
-is completed or aborted, whatever happens. Only starting over is not possible: what was read is gone.
+is completed or aborted, whatever happens. Only starting over is not possible: what was read is gone. So an upload that
+a killed run has left is of no use, and the next run of the same command aborts it, as a journal says (`proc.recorder`).
 
 A part's memory is used again when the service has it, in the order in which parts were read (`core.ring`); while there
 is none, stdin is not read.
@@ -31,6 +32,7 @@ from orbit_fast.core.settings import JobSettings
 from orbit_fast.core.stream import PartSizes
 from orbit_fast.core.stream import Stream
 from orbit_fast.io.clock import Clock
+from orbit_fast.proc.aftermath import Recovery
 from orbit_fast.proc.inlet import Inlet
 from orbit_fast.proc.job import audit_of
 from orbit_fast.proc.progress import Amount
@@ -60,15 +62,20 @@ def run_pipe(url: S3Url, settings: JobSettings, environment: Mapping[str, str], 
     sizes = PartSizes(memory, expected_size=settings.transfer.expected_size)
     inlet = Inlet()
     report = Report(settings, console, Clock().monotonic_s, command=settings.operation)
-    ledger = Ledger(Limits(workers=workers, depth=1, concurrency=settings.transfer.concurrency))
+    limits = Limits(workers=workers, depth=1, concurrency=settings.transfer.concurrency)
+    operation = settings.operation
+    recovery = Recovery((), str(url), settings, environment, report, operation=operation, limits=limits)
+    ledger = recovery.ledger
     sides = (Side(url.bucket, settings.dest),)
     supervisor = Supervisor(settings, environment, report, ledger, sides=sides, processes=workers, stage=memory)
+    recovery.serve(supervisor, None)
     item = Item(1, Direction.PIPE, 0, url.key, STDIN)
     pieces = settings.transfer.concurrency + BESIDE
     source = StreamFinder(inlet, sizes, supervisor, ledger, item=item, pieces=pieces)
     source.is_dry_run = settings.output.dry_run
     supervisor.on_end_early = source.stop
-    supervisor.set_sources([source], source.amount, audit_of(settings, report, supervisor, site=0))
+    audit = audit_of(settings, report, supervisor, site=0)
+    supervisor.set_sources([source], source.amount, recovery.last(audit))
     try:
         return supervisor.run()
     finally:

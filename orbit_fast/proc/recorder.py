@@ -80,7 +80,7 @@ class RecordingLedger(Ledger):
         """As the ledger."""
         layout = super().begun(worker, begun)
         known = self._known(begun.item)
-        if known is not None and isinstance(layout, Layout):
+        if known is not None and layout is not None:
             self._start(known, begun, layout)
         return layout
 
@@ -89,7 +89,7 @@ class RecordingLedger(Ledger):
         is_new = super().part_moved(worker, moved)
         if is_new:
             known = self._known(moved.item)
-            if known is not None:
+            if known is not None and known.place.direction is not Direction.PIPE:
                 self.journal.record(Landing(transfer=known.number, part=moved.part))
         return is_new
 
@@ -166,12 +166,13 @@ class RecordingLedger(Ledger):
 
     def _beginning(self, order: Begin) -> Begin:
         item = order.item
-        if item.direction is Direction.PIPE:
-            return order
         place = self._place_of(item)
-        self._numbers.setdefault(item.number, self._waiting.pop(place, 0))
+        if item.direction is not Direction.PIPE:
+            self._numbers.setdefault(item.number, self._waiting.pop(place, 0))
         known = self._known(item.number)
-        if known is not None:
+        if known is not None and item.direction is Direction.PIPE:
+            self._useless.append(known.number)  # what a worker died over: nobody goes on with it
+        elif known is not None:
             # An earlier run had it under way, or a worker died while it began.
             return Begin(item, known.earlier(item))
         self._count += 1
@@ -180,13 +181,15 @@ class RecordingLedger(Ledger):
         self.journal.record(intent, is_urgent=True)
         return order
 
-    def _start(self, known: Known, begun: Begun, layout: Layout) -> None:
+    def _start(self, known: Known, begun: Begun, layout: Layout | Stream) -> None:
         temp = os.path.basename(begun.temp)
         if known.started is None or (known.started.token, known.started.temp) != (begun.token, temp):
+            # A stream has no size yet. Nobody goes on with one: its id is what it is aborted by.
+            size, part_size = (layout.size, layout.part_size) if isinstance(layout, Layout) else (0, 0)
             started = Started(
                 transfer=known.number,
-                size=layout.size,
-                part_size=layout.part_size,
+                size=size,
+                part_size=part_size,
                 token=begun.token,
                 temp=temp,
                 etag=begun.etag,
@@ -213,7 +216,8 @@ class RecordingLedger(Ledger):
 
     def _place_of(self, item: Item) -> Place:
         site = self.sites()[item.site]
-        path = os.path.abspath(item.path) if item.path else b""
+        has_file = item.path and item.direction is not Direction.PIPE
+        path = os.path.abspath(item.path) if has_file else b""
         return Place(item.direction, _endpoint_of(site), site.bucket, item.key, path)
 
     def _site_of(self, place: Place) -> int:

@@ -32,6 +32,7 @@ import fcntl
 import gc
 import mmap
 import os
+import resource
 import struct
 import sys
 from collections.abc import Callable
@@ -53,6 +54,8 @@ _HEADER = struct.Struct("<6Q")
 _HEADER_BYTES = 4096
 _ENTRY_CELLS = 2
 _ENTRY_BYTES = 8 * _ENTRY_CELLS
+_SHARES = 4
+"""One of so many parts of a limited address space is for the arena."""
 _TOO_BIG = frozenset({errno.ENOMEM, errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EINVAL})
 
 
@@ -108,6 +111,8 @@ class SlotArena:
     def create(cls, *, max_memory: int, workers: int, slot_size: int = SLOT_SIZE, stage: int = 0) -> SlotArena:
         """An arena of at most `max_memory` bytes of stage and slots, but at least one slot a worker.
 
+        Where the address space is limited (``ulimit -v``) it takes a quarter of that: a forked worker has it twice.
+
         Raises:
             NoSpace: the system does not even give one slot a worker.
             OSError: no file descriptors left.
@@ -116,7 +121,7 @@ class SlotArena:
             raise ValueError(f"an arena for {workers} workers with slots of {slot_size} bytes")
         slot_size = _align(slot_size)
         stage = _align(stage)
-        per_worker = max(1, (max_memory - stage) // slot_size // workers)
+        per_worker = max(1, (min(max_memory, _address_space() // _SHARES) - stage) // slot_size // workers)
         while True:
             try:
                 return cls._make(workers, per_worker, slot_size, stage)
@@ -353,6 +358,12 @@ class SlotPool:
         return f"<SlotPool leased={self.leased} free={len(self._free)} lingering={len(self._lingering)}>"
 
 
+def _address_space() -> int:
+    """Bytes that a process may map."""
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return sys.maxsize if limit == resource.RLIM_INFINITY else limit
+
+
 def _first_slot(workers: int, per_worker: int) -> int:
     """Offset of the first slot: after header, counters and table, on a page of its own."""
     return _align(_HEADER_BYTES + workers * ROW_BYTES + workers * per_worker * _ENTRY_BYTES)
@@ -364,13 +375,11 @@ def _open_anonymous(size: int) -> int:
     Raises:
         OSError: the size is not possible, or no file descriptors are left.
     """
-    if sys.platform == "linux":
-        fd = os.memfd_create("orbit-slots", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    else:
-        fd = _open_unlinked()
+    memfd = _open_memfd()
+    fd = _open_unlinked() if memfd < 0 else memfd
     try:
         os.ftruncate(fd, size)
-        if sys.platform == "linux":
+        if memfd >= 0 and sys.platform == "linux":
             fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
         elif hasattr(os, "posix_fallocate"):
             # A page that the disk has no room for would be a SIGBUS at its first touch.
@@ -379,6 +388,22 @@ def _open_anonymous(size: int) -> int:
         os.close(fd)
         raise
     return fd
+
+
+def _open_memfd() -> int:
+    """Memory without a name, or -1 where the system has no such thing.
+
+    Raises:
+        OSError: no file descriptors are left.
+    """
+    if sys.platform != "linux":
+        return -1
+    try:
+        return os.memfd_create("orbit-slots", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    except OSError as error:
+        if error.errno != errno.ENOSYS:  # a sandbox, for one
+            raise
+    return -1
 
 
 def _open_unlinked() -> int:

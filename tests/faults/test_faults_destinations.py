@@ -3,13 +3,12 @@
 Rows without a test here:
 
 ===  ==================================================================================================================
-E1   no space at close, fsync or rename; E2 EIO, EDQUOT, EMFILE: only the kernel can give them, so system calls have to
-     be made to fail; `io.diskerrors` has the table.
-E4   litter after a crash is swept by the job's other processes, see the tests of `proc`; no journal yet removes that of
-     a job that died whole. That litter is never a source is tested here.
-E5   power cuts: nothing promises durability yet.
+E1   no space at close, fsync or rename; E2 EIO, EDQUOT, EMFILE: only the kernel can give them, so system calls are made
+     to fail, see `tests/inject`.
+E4   litter after a crash: `tests/e2e/test_resume.py`, `tests/crash`. That litter is never a source is tested here.
+E5   power cuts: `tests/crash/test_power_cuts.py`.
 E11  ``--backup-dir``: not an option.
-E13  file systems that fold names: none can be made here; `core.names` has the folding.
+E13  file systems that fold names: none can be made here, and none is looked for; see the page's last section.
 ===  ==================================================================================================================
 """
 

@@ -105,6 +105,15 @@ def test_a_source_that_cannot_be_deleted_is_a_failure(mover, way, action):
     move(mover, way, SMALL, "--retry-attempts", "1").honest(1, 2, unproven=True)
 
 
+@pytest.mark.parametrize("way", ["down", "inside"])
+def test_a22_a_lost_answer_to_the_deletion_of_a_source_is_resolved(mover, way):
+    """The next try finds no source any more: that is what was asked for."""
+    mover.plan.add(Rule(action=act.lose_reply(), operation="DeleteObject"))
+    run = move(mover, way, SMALL)
+    assert run.code == 0, run.report()
+    assert mover.plan.count("DeleteObject") == 2
+
+
 @pytest.mark.parametrize("status", [400, 501])
 def test_a_service_without_conditional_deletes(mover, status):
     """The condition is left out; the source was looked at a moment ago."""

@@ -9,11 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orbit_fast.core.errors import InvalidConfig
+from orbit_fast.core.errors import LocalError
 from orbit_fast.core.errors import NameConflict
 from orbit_fast.core.errors import UnsafePath
 from orbit_fast.io.directories import Directories
 from orbit_fast.io.directories import names_below
 from orbit_fast.io.directories import prepare_destination
+from orbit_fast.io.directories import sync_upwards
 
 
 @pytest.fixture
@@ -224,3 +226,38 @@ def test_repr_tells_what_is_held(tmp_path, directories):
     assert repr(directories) == "Directories(open=1, cached=1)"
     assert f"fd={used.fd}, users=1" in repr(used)
     directories.release(used)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells which directory it was")
+def test_names_are_durable_all_the_way_up(tmp_path, monkeypatch):
+    """What is made for a file is flushed too: every directory that got an entry, and no other."""
+    synced, fsync = [], os.fsync
+
+    def record(fd):
+        synced.append(os.readlink(f"/proc/self/fd/{fd}").removeprefix(str(tmp_path)))
+        fsync(fd)
+
+    monkeypatch.setattr(os, "fsync", record)
+    root = os.fsencode(tmp_path / "a" / "b")
+    prepare_destination(root)
+    assert synced == []
+    prepare_destination(root + b"/c/d/", is_durable=True)
+    assert synced == ["/a/b/c", "/a/b"]
+    synced.clear()
+    prepare_destination(root + b"/c/d", is_durable=True)
+    assert synced == []
+    sync_upwards(root + b"/c/d/e", root)
+    assert synced == ["/a/b/c/d", "/a/b/c", "/a/b", "/a"]
+    synced.clear()
+    sync_upwards(root + b"/f", b"")
+    assert synced == ["/a/b"]
+    monkeypatch.chdir(tmp_path)
+    synced.clear()
+    prepare_destination(b"x/y", is_durable=True)
+    assert synced == ["/x", ""]
+    monkeypatch.setattr(os, "fsync", lambda fd: synced.append(os.readlink(f"/proc/self/fd/{fd}")))
+    synced.clear()
+    sync_upwards(os.fsencode(tmp_path / "f"), b"/")
+    assert (synced[0], synced[-1], len(synced)) == (str(tmp_path), "/", len(tmp_path.parts))
+    with pytest.raises(LocalError):
+        sync_upwards(b"nowhere/f", b"")

@@ -222,8 +222,9 @@ def test_a_failed_publish_leaves_nothing(root, landings, monkeypatch, call, numb
     assert os.listdir(root) == [b"a"]
 
 
-def test_a_disk_that_is_full_at_close_is_noticed_before_the_rename(root, landings, monkeypatch):
-    """A network file system says so at close: the final name never appears."""
+@pytest.mark.parametrize("end", ["publish", "leave"])
+def test_a_disk_that_is_full_at_close_is_noticed_before_the_rename(root, landings, monkeypatch, end):
+    """A network file system says so at close: the final name never appears, and nothing is left."""
     landing = landings.create(root + b"/a", root=root)
     close, fd = os.close, landing.fd
 
@@ -234,7 +235,7 @@ def test_a_disk_that_is_full_at_close_is_noticed_before_the_rename(root, landing
 
     monkeypatch.setattr(os, "close", full)
     with pytest.raises(NoSpace):
-        landing.publish()
+        getattr(landing, end)()
     monkeypatch.undo()
     assert os.listdir(root) == []
 

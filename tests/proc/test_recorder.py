@@ -27,6 +27,7 @@ from orbit_fast.core.messages import Status
 from orbit_fast.core.messages import Transfer
 from orbit_fast.core.model import Endpoint
 from orbit_fast.core.model import Site
+from orbit_fast.core.stream import Stream
 from orbit_fast.proc.journal import Journal
 from orbit_fast.proc.recorder import RecordingLedger
 
@@ -296,3 +297,50 @@ def test_an_object_that_kills_workers_stays_known(desk):
     assert outcome.failure.code == "E_WORKER_LOST"
     ledger.journal.write()
     assert desk.transfer.started.token == "id"
+
+
+def test_a_stream_is_known_and_never_taken_up(desk):
+    """Its intent and its id are written in time; the next run begins its own, and in the end aborts the earlier one."""
+    stream = Item(1, Direction.PIPE, 0, "k", b"-")
+
+    def begin():
+        ledger = desk.ledger()
+        parts = Stream(10)
+        ledger.add(stream, parts)
+        [order] = orders(ledger)
+        assert (order.earlier, len(desk.written.transfers)) == (None, desk.runs)
+        ledger.begun(0, Begun(1, f"id{desk.runs}"))
+        parts.append(10, 0)
+        assert [type(order) for order in orders(ledger)] == [MovePart]
+        assert desk.written.transfers[desk.runs].started.token == f"id{desk.runs}"
+        return ledger, parts
+
+    begin()
+    desk.die()
+    ledger, parts = begin()
+    ledger.part_moved(0, PartMoved(1, PartFact(1, 0, 10, "e", "c")))
+    parts.is_whole = True
+    ledger.stream_ended(1, 10)
+    assert [type(order) for order in orders(ledger)] == [Finish]
+    ledger.item_ended(0, Outcome(1, Status.DONE))
+    ledger.clean_up_rest()
+    [order] = orders(ledger)
+    assert (type(order), order.item.key, order.begun.token) == (Abandon, "k", "id1")
+    ledger.abandoned(0, order.item.number)
+    ledger.journal.close(is_clean=True)
+    assert list(desk.directory.iterdir()) == []
+
+
+def test_a_stream_whose_beginning_a_worker_died_over_begins_anew(desk):
+    """Nobody knows whether the first one came to be: it is looked for when everything has ended."""
+    ledger = desk.ledger()
+    ledger.add(Item(1, Direction.PIPE, 0, "k", b"-"), Stream(10))
+    assert len(orders(ledger)) == 1
+    ledger.worker_lost(0)
+    ledger.worker_ready(1)
+    [order] = orders(ledger)
+    assert (type(order), order.earlier, sorted(desk.written.transfers)) == (Begin, None, [1, 2])
+    ledger.begun(1, Begun(1, "second"))
+    ledger.clean_up_rest()
+    unheard = [order for order in orders(ledger) if isinstance(order, Abandon)]
+    assert [(order.begun.token, order.begun.since_ns > 0) for order in unheard] == [("", True)]

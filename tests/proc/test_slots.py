@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import json
 import os
 import resource
@@ -294,6 +295,12 @@ def test_less_memory_than_wished():
 
 
 @linux_only
+def test_a_part_of_a_limited_address_space():
+    """A forked worker has the slots twice, and needs room for everything else."""
+    assert limited(resource.RLIMIT_AS, 8 << 30, 2, 4 << 30) == "1024"
+
+
+@linux_only
 def test_no_memory_at_all():
     """Where not even one slot a worker is allowed, one clear line says so."""
     assert "does not give 2 MiB of shared memory" in limited(resource.RLIMIT_FSIZE, 1 << 20, 2, 64 << 20)
@@ -347,4 +354,18 @@ def test_there_is_no_stage_where_none_was_asked_for():
     """Most jobs pass no stream."""
     arena = SlotArena.create(max_memory=1 << 20, workers=1)
     assert len(arena.stage) == 0
+    arena.close()
+
+
+@linux_only
+def test_a_sandbox_without_memfd(monkeypatch, tmp_path):
+    """Where the kernel's call is not allowed to exist, a file without a name does."""
+
+    def refuse(*_):
+        raise OSError(errno.ENOSYS, "no such call")
+
+    monkeypatch.setattr(os, "memfd_create", refuse)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    arena = SlotArena.create(max_memory=0, workers=1, slot_size=PAGE)
+    assert (list(tmp_path.iterdir()), os.fstat(arena.fd).st_nlink) == ([], 0)
     arena.close()
