@@ -44,10 +44,11 @@ Priorities, when two conflict: no wrong byte ≻ no lost or wrongly deleted obje
 bounded memory ≻ latency ≻ start-up time ≻ everything else.
 
 Where to look: part sizes are chosen in `core.layout` · what is tried again, in `core.retry` · the one line that waits
-before a retry, in `io.run` · what happens when a worker dies, in `core.ledger.Ledger.worker_lost` and `proc.crew` ·
-what survives a kill, in `core.journal`, `proc.recorder` and `io.resumption` · who frees a slot, in `proc.slots` · why
-an exit code, in `core.tally` and `core.errors` · what a list names, in `core.manifest` and `proc.named` · what keeps
-two syncs apart, in `proc.destination_lock`.
+before a retry, in `io.run` · what is asked for once more because its answer is late, in `io.tail` · what happens when a
+worker dies, in `core.ledger.Ledger.worker_lost` and `proc.crew` · what survives a kill, in `core.journal`,
+`proc.recorder` and `io.resumption` · who frees a slot, in `proc.slots` · why an exit code, in `core.tally` and
+`core.errors` · what an error advises, in `core.advice` · what a list names, in `core.manifest` and `proc.named` · what
+keeps two syncs apart, in `proc.destination_lock`.
 """
 
 from __future__ import annotations

@@ -150,7 +150,7 @@ class EngineReport(EngineSummary, frozen=True, kw_only=True):
         throughput_bps: over the whole job.
         retries: requests that were sent again.
         unverified: objects done of which only the size could be compared.
-        exit_code: the command's: 0, 1 (some objects failed), 2 (not possible), 3 (damaged), 130 or 143 (interrupted).
+        exit_code: the command's: 0, 1 (some failed), 2 (not possible), 3 (damaged), 129, 130 or 143 (interrupted).
         interrupted: a signal ended it.
         failures: the first thousand objects that failed, and why.
     """

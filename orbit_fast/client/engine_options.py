@@ -52,6 +52,7 @@ class EngineOptions(TypedDict, total=False):
     acl: str
     addressing_style: Literal["auto", "path", "virtual"]
     all_versions: bool
+    allow_changed_filters: bool
     allow_empty_source: bool
     audit: bool
     aws_profile: str
@@ -67,6 +68,7 @@ class EngineOptions(TypedDict, total=False):
     credentials_file: PathLike
     delete: bool
     delete_excluded: bool
+    delete_verify: Literal["auto", "head", "none"]
     dest_aws_profile: str
     dest_endpoint_url: str
     dest_no_sign_request: bool

@@ -28,6 +28,7 @@ from orbit_fast.core.location import parse_s3_url
 from orbit_fast.core.messages import Failure
 from orbit_fast.core.removal import plan_removal
 from orbit_fast.core.settings import JobSettings
+from orbit_fast.io.diskerrors import refusal
 from orbit_fast.proc.child import die_with
 from orbit_fast.proc.child import rename
 from orbit_fast.proc.job import run_copy
@@ -89,6 +90,8 @@ def main() -> int:
         return _do(order)
     except S3Error as error:
         return _fail(order, error)
+    except OSError as error:
+        return _fail(order, refusal(error))
     except Exception as error:  # noqa: BLE001 - the process's top line
         return _fail(order, Internal(f"{type(error).__name__}: {error}"))
 

@@ -71,7 +71,7 @@ class ResumeState(msgspec.Struct, frozen=True, kw_only=True):
         """
         try:
             return msgspec.json.decode(text, type=cls)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ResumeStateError(f"not a resume state: {error}") from None
 
     def save(self, path: str | Path) -> None:

@@ -24,6 +24,7 @@ from msgspec.structs import replace
 from orbit_fast.client.meter import Meter
 from orbit_fast.client.operations import Place
 from orbit_fast.client.window import Window
+from orbit_fast.core.errors import ChecksumMismatch
 from orbit_fast.core.errors import PreconditionFailed
 from orbit_fast.core.errors import S3Error
 from orbit_fast.core.errors import object_changing
@@ -173,7 +174,8 @@ class PartsOf:
 async def move_in_parts(place: Place, item: Item, plan: Callable[[int], Layout], meter: Meter) -> Ending:
     """Move one object in parts, from the first step to the last.
 
-    A source that is replaced while it is read is begun with once more.
+    A source that is replaced while it is read is begun with once more, and so is one whose bytes arrive damaged: of
+    which part they are cannot be told.
 
     Args:
         place: where.
@@ -204,6 +206,11 @@ async def _move_in_parts(place: Place, item: Item, plan: Callable[[int], Layout]
             await parts.abandon()
             if is_last:
                 raise object_changing(item.source_key or item.key) from error
+            meter.started(whole.size)
+        except ChecksumMismatch:
+            await parts.abandon()
+            if is_last:
+                raise
             meter.started(whole.size)
         except BaseException:
             await parts.abandon()

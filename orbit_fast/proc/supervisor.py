@@ -76,7 +76,7 @@ GRACE_S = 5.0
 LAST_S = 1.0
 """How long what was called back may take to clean up."""
 
-_DENIED = "access was denied to every object so far: the job is stopped"
+_DENIED = "access was denied to every object so far: the job is stopped (--profile names other credentials)"
 
 
 class Supervisor:
@@ -173,8 +173,7 @@ class Supervisor:
     def _turn(self) -> None:
         has_more = self._find()
         if self.sides.is_found:
-            for index, order in self._ledger.deal():
-                self._crew.send(index, order)
+            self._crew.send_each(self._ledger.deal())
             self._take_ended()
             if self._deadline_s is None and len(self._crew) < self._processes:
                 self._crew.start_up_to(self._ledger.wanted_workers())
@@ -308,7 +307,7 @@ class Supervisor:
             self._end_early()
 
     def _failed(self, index: int, event: Failed) -> None:
-        if event.kind in {"page", "stat", "open", "fetch"}:
+        if event.kind in {"page", "stat", "open", "fetch", "pour"}:
             self.questions.answered(index, event.number, event)
         else:
             self._ledger.failed(index, event)

@@ -76,7 +76,13 @@ POINTS = [
             "download_file in ranges",
             "stream",
         )
-        for how in (BEFORE, AFTER, HALF)
+        for how in (BEFORE, AFTER)
+    ],
+    *[(call, "GetObject", HALF) for call in ("download_bytes", "download_file", "stream")],
+    # What says that an object is large is dropped at its head: to hold the rest of it would hold nothing up.
+    *[
+        (call, "GetObject", HALF | {"of_range": True})
+        for call in ("download_bytes in ranges", "download_file in ranges")
     ],
     *[(call, "HeadObject", BEFORE) for call in ("download_file", "download_file in ranges", "get_metadata")],
     *[("copy_object", step, how) for step in ("HeadObject", "CopyObject") for how in (BEFORE, AFTER)],

@@ -19,6 +19,9 @@ from orbit_fast import TransferStarted
 from orbit_fast import UploadGone
 from orbit_fast.testing import S3Server
 from orbit_fast.testing import ServerSettings
+from tests.kit import faults_actions as act
+from tests.kit.faults import Injector
+from tests.kit.faults import Rule
 from tests.kit.gate import Gate
 from tests.kit.held_service import HeldService
 from tests.kit.library import BUCKET
@@ -96,6 +99,24 @@ def test_what_stood_there_stays_when_a_download_fails(server, tmp_path):
 
     on_loop(main())
     assert target.read_bytes() == b"old"
+    assert left_below(tmp_path) == []
+
+
+def test_a_range_that_arrives_damaged_once_costs_time_only(tmp_path):
+    """Which one it was cannot be told: the object is fetched once more."""
+    server = S3Server()
+    injector = Injector(server, [Rule(action=act.flip(offset=9), operation="GetObject", part=2)])
+    with server:
+        server.store.create_bucket(BUCKET)
+
+        async def main():
+            async with opened(server) as client:
+                await client.upload_bytes(DATA, "k")
+                return await client.download_file("k", tmp_path / "t")
+
+        assert on_loop(main()).verified == "checksum"
+        assert [one.operation for one in injector.fired] == ["GetObject"]
+    assert (tmp_path / "t").read_bytes() == DATA
     assert left_below(tmp_path) == []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 
 import pytest
 
@@ -209,3 +210,41 @@ def test_two_runs_of_one_command_at_once(server, gate, orbit, here, state):
     assert b"another run of the same command" in result.err
     assert counted(server, "UploadPart") == 8
     assert journals(state) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_stream_that_was_cut_off_leaves_no_upload_for_long(server, gate, orbit, state, number):
+    """SIGKILL in the middle of ``pipe``: nobody can go on with it, so the next run of the same command aborts it."""
+    pipe = ("pipe", f"s3://{BUCKET}/k", "--json", "--processes", "2")
+    hold = gate.hold("UploadPart", after=1)
+    with orbit.start(*pipe, stdin=subprocess.PIPE) as process:
+        process.stdin.write(LARGE[: 30 * MIB])
+        process.stdin.flush()
+        hold.wait_for(1)
+        family = descendants(process.pid)
+        process.send_signal(number)
+        if number != signal.SIGKILL:
+            hold.release()
+        finish(process)
+        hold.release()
+        for child in family:
+            child.wait(10)
+    is_left = number == signal.SIGKILL
+    assert len(server.store.unfinished_uploads()) == len(journals(state)) == is_left
+    orbit("pipe", f"s3://{BUCKET}/other", fed=b"another command").expect(0)
+    assert len(server.store.unfinished_uploads()) == is_left
+    orbit(*pipe, fed=LARGE[: 20 * MIB]).expect(0)
+    assert server.store.unfinished_uploads() == []
+    assert journals(state) == []
+    assert server.store.bucket(BUCKET).current("k").content.read() == LARGE[: 20 * MIB]
+
+
+def test_what_a_killed_script_leaves_is_listed_and_can_be_aborted(server, gate, orbit, here, state):
+    """Lines of ``run`` keep no journal: ``uploads`` shows what SIGKILL has left of them, and aborts it."""
+    (here / "f").write_bytes(SOME)
+    (here / "script").write_text(f"cp --part-size 5 f s3://{BUCKET}/f\n")
+    result = interrupted(orbit, gate.hold("UploadPart", after=1), 1, "run", "script", by=signal.SIGKILL)
+    assert (result.code, journals(state)) == (-signal.SIGKILL, [])
+    assert [line.split()[-1] for line in orbit("uploads", f"s3://{BUCKET}").expect(0).lines] == [f"s3://{BUCKET}/f"]
+    orbit("uploads", "--abort", f"s3://{BUCKET}").expect(0)
+    assert server.store.unfinished_uploads() == []

@@ -16,6 +16,8 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Collection
 from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import field
@@ -39,10 +41,14 @@ TARGET = "target"
 EXTRA = "extra"
 LIMIT_S = 60.0
 GONE_WITHIN_S = 5.0
-MOST_RUNS = 12
+MOST_RUNS = 24
 
 SIZES = (0, 1, 1000, PART, PART + 1, 3 * PART, 5 * PART + 7)
 """Bytes of the files of a job: whole ones, and such as go in up to six parts."""
+
+FEW = len(SIZES)
+MANY = 200
+"""Files of a job: each size once, or a directory of everything."""
 
 VICTIMS = ("supervisor", "worker", "all")
 
@@ -105,13 +111,13 @@ class Strike:
         return self.seen == self.number
 
 
-def random_strikes(seed: int) -> Iterator[Strike]:
-    """A few strikes, each at another moment."""
+def random_strikes(seed: int, files: int = FEW) -> Iterator[Strike]:
+    """A few strikes for a job of a few files, a dozen for one of many, each at another moment."""
     rng = random.Random(seed)
-    for _ in range(rng.randint(3, 5)):
+    for _ in range(rng.randint(3, 5) if files == FEW else rng.randint(9, 15)):
         yield Strike(
             rng.choices(VICTIMS, weights=(6, 2, 2))[0],
-            number=rng.randint(1, rng.choice((3, 8, 20))),
+            number=rng.randint(1, rng.choice((3, 8, 20) if files == FEW else (10, 50, files))),
             is_after=rng.random() < 0.5,
             delay_s=rng.choice((0.0, 0.0, rng.uniform(0.0, 0.02))),
         )
@@ -175,8 +181,11 @@ class Lab:
             timer.join()
         self._timers.clear()
         self._strike = None
-        _, alive = psutil.wait_procs([one for one in self._family if is_alive(one)], GONE_WITHIN_S)
-        assert not [one for one in alive if is_alive(one)], "a process outlived its supervisor"
+        # Not psutil.wait_procs: that waits also for whoever inherits an orphan to ask how it ended.
+        deadline_s = time.monotonic() + GONE_WITHIN_S
+        while any(is_alive(one) for one in self._family):
+            assert time.monotonic() < deadline_s, "a process outlived its supervisor"
+            time.sleep(0.002)
         return status
 
     def _kill(self, strike: Strike) -> None:
@@ -187,7 +196,8 @@ class Lab:
             supervisor = self._family[0]
             workers = supervisor.children(recursive=True)
             self._family += workers
-            victims = {"supervisor": [supervisor], "worker": workers[-1:], "all": [*workers, supervisor]}
+            worker = [workers[strike.number % len(workers)]] if workers else []
+            victims = {"supervisor": [supervisor], "worker": worker, "all": [*workers, supervisor]}
             for victim in victims[strike.victim]:
                 strike.has_struck = True
                 with contextlib.suppress(ProcessLookupError):
@@ -215,9 +225,9 @@ class Lab:
 
     # --- jobs --------------------------------------------------------------------------------------------------------
 
-    def trial(self, scenario: Scenario, seed: int) -> Trial:
-        """A job of its own, with files of its own."""
-        return Trial(self, scenario, seed, self._directory / f"{scenario.name}-{seed}")
+    def trial(self, scenario: Scenario, seed: int, files: int = FEW) -> Trial:
+        """A job of its own, with so many files of its own."""
+        return Trial(self, scenario, seed, self._directory / f"{scenario.name}-{seed}", files)
 
 
 class Trial:
@@ -227,7 +237,7 @@ class Trial:
         files: name and content of everything that is to be moved.
     """
 
-    def __init__(self, lab: Lab, scenario: Scenario, seed: int, directory: Path) -> None:
+    def __init__(self, lab: Lab, scenario: Scenario, seed: int, directory: Path, files: int) -> None:
         self._lab = lab
         self._scenario = scenario
         self._store = lab.server.store
@@ -236,7 +246,7 @@ class Trial:
         rng = random.Random(seed)
         self.files = {
             f"{'deep/er/' if place % 2 else ''}f{place}": rng.randbytes(size)
-            for place, size in enumerate(rng.sample(SIZES, len(SIZES)))
+            for place, size in enumerate(rng.sample(SIZES, FEW) + rng.choices(SIZES, k=files - FEW))
         }
         self._lay_out()
 
@@ -251,6 +261,7 @@ class Trial:
         if not self._scenario.from_disk and self._scenario.operation == "mv":
             # What the last run finds: a prefix with nothing under it would be an error.
             self._store.put(self._bucket, f"{SOURCE}/", b"")
+        self._objects = {key: self._store.read(self._bucket, key) for key in self._store.keys(self._bucket)}
 
     def _write(self, end: str, name: str, data: bytes) -> None:
         if self._scenario.from_disk if end == SOURCE else self._scenario.to_disk:
@@ -276,6 +287,8 @@ class Trial:
                 "AWS_ACCESS_KEY_ID": server.access_key,
                 "AWS_SECRET_ACCESS_KEY": server.secret_key,
                 "AWS_ENDPOINT_URL": server.url,
+                "AWS_REGION": "us-east-1",  # with this and a HOME nobody has to ask botocore, in a process of its own
+                "HOME": os.devnull,
                 "XDG_STATE_HOME": str(self._directory / "state"),
             },
         }
@@ -295,6 +308,19 @@ class Trial:
             raise AssertionError(f"it never ends\n{self.log}")
         self.check_end()
         self._lab.resumed += (self._directory / "log").read_text().count('"resumed_bytes"')
+
+    @property
+    def directory(self) -> Path:
+        """Where its files are, those on the disk and those of its state."""
+        return self._directory
+
+    def restore(self, *, without: Collection[str] = ()) -> None:
+        """Have the service hold what it held before the first run, but for these keys."""
+        self._store.buckets.pop(self._bucket, None)
+        self._store.create_bucket(self._bucket)
+        for key, data in self._objects.items():
+            if key not in without:
+                self._store.put(self._bucket, key, data)
 
     def forget(self) -> None:
         """Remove what it has left, once it has been looked at."""
@@ -316,8 +342,18 @@ class Trial:
         version = self._store.bucket(self._bucket).current(f"{end}/{name}")
         return None if version is None else version.content.read()
 
+    def _names(self) -> set[str]:
+        """What the destination has under final names."""
+        if not self._scenario.to_disk:
+            keys = self._store.keys(self._bucket)
+            return {key.removeprefix(f"{TARGET}/") for key in keys if key.startswith(f"{TARGET}/")}
+        top = self._directory / "work" / TARGET
+        paths = [path for path in top.rglob("*") if path.is_file() and not path.name.startswith(".orbit-")]
+        return {str(path.relative_to(top)) for path in paths}
+
     def check_meanwhile(self) -> None:
         """Nothing foreign has a final name, and no source is gone of which there is no copy."""
+        assert self._names() <= {*self.files, EXTRA}, "names that nobody asked for"
         for name, data in self.files.items():
             assert self._read(TARGET, name) in {None, data}, f"{name} is half done"
             if self._read(SOURCE, name) != data:

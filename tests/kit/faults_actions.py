@@ -470,3 +470,15 @@ async def close_idle(request: HttpRequest, response: HttpResponse, *, how: str =
         await {"close": _close, "reset": _reset}[how](line)
 
     return replace(response, transmit=transmit)
+
+
+@_action(Stage.AFTER)
+async def hide(request: HttpRequest, response: HttpResponse, *, keys: str) -> HttpResponse:
+    """The service does not name keys that match `keys`, though it has them, and its page agrees with itself."""
+    body = response.body.read().decode("utf-8")
+    entries = re.findall(r"<Contents>.*?</Contents>", body, flags=re.DOTALL)
+    hidden = [entry for entry in entries if re.search(f"<Key>(?:{keys})</Key>", entry)]
+    for entry in hidden:
+        body = body.replace(entry, "")
+    body = re.sub("(?<=<KeyCount>)[0-9]+", lambda count: str(int(count[0]) - len(hidden)), body)
+    return replace(response, body=Content.of(body.encode("utf-8")))

@@ -34,6 +34,7 @@ class Held:
         key: or ``''`` for any.
         is_after: held when its operation is done, so that only the answer is missing.
         half: the answer's head and half of its body are sent, and no more.
+        of_range: only a request for a range of an object.
         refusal: the error code that it is answered with when it is let go, or ``''``.
     """
 
@@ -41,13 +42,15 @@ class Held:
     key: str = ""
     is_after: bool = False
     half: bool = False
+    of_range: bool = False
     refusal: str = ""
     _arrived: threading.Event = field(default_factory=threading.Event)
     _go: threading.Event = field(default_factory=threading.Event)
 
     def fits(self, request: HttpRequest) -> bool:
         """Whether this is the request."""
-        return request.operation == self.operation and self.key in {"", request.key}
+        is_asked = request.operation == self.operation and self.key in {"", request.key}
+        return is_asked and (not self.of_range or "range" in request.headers)
 
     def wait(self) -> None:
         """Wait until the request has come."""

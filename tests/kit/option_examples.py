@@ -92,6 +92,8 @@ EXAMPLES = {
     "delete_excluded": (True, True),
     "max_delete": ("20%", DeleteLimit(LimitKind.PERCENT, 20)),
     "allow_empty_source": (True, True),
+    "delete_verify": ("head", "head"),
+    "allow_changed_filters": (True, True),
     "wait": (True, True),
     "all_versions": (True, True),
     "etag": (True, True),
