@@ -104,7 +104,7 @@ def test_cp_and_sync(service, tmp_path):
     orbit = Orbit(Endpoint(kind="embedded", url=service.server.url).environment)
     meant = [key for key in KEYS if key == "data" or key.startswith("data/")]
     planned = orbit("cp", "-R", "--dry-run", "--json", "s3://bkt/data", "s3://bkt/new/").expect(0)
-    assert [event["source"] for event in planned.done] == [f"s3://bkt/{key}" for key in meant]
+    assert sorted(event["source"] for event in planned.done) == [f"s3://bkt/{key}" for key in meant]  # by two workers
     assert service.most >= 8
     sources = [f"s3://bkt/data/{half}*" for half in (0, 1)]
     done = orbit("cp", "--json", *sources, str(tmp_path / "all")).expect(0)

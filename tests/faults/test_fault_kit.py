@@ -164,6 +164,18 @@ def test_a_service_that_stores_other_bytes(server):
     assert server.store.bucket(BUCKET).find("new").etag.encode() in found
 
 
+def test_a_service_that_hides_keys(server):
+    """The page names only the others, and counts only them; the object is there all the same."""
+    server.store.put(BUCKET, "l", DATA)
+    server.plan.add(rule(act.hide(keys="k")))
+    connection = http.client.HTTPConnection(server.host, server.port, timeout=5)
+    connection.request("GET", f"/{BUCKET}?list-type=2")
+    page = connection.getresponse().read()
+    connection.close()
+    assert (b"<Key>k<" in page, b"<Key>l<" in page, b"<KeyCount>1<" in page) == (False, True, True)
+    assert _get(server, f"/{BUCKET}/k") == 200
+
+
 def test_an_operation_is_done_or_not(server):
     """What acts before keeps the operation from being done; what acts after leaves it done."""
     ask(server, rule(act.reset()), method="PUT", key="before", body=b"x")

@@ -329,6 +329,18 @@ _BOUNDS = (
         ("core/test_http1_replies.py::test_what_is_not_http_or_can_be_read_in_two_ways_is_refused",),
     ),
     Sabotage(
+        "where a head ends follows from how it arrives",
+        "R14",
+        (Edit("core/http1.py", "end if at < 0 else at + 1)", "end if at < 0 else at)"),),
+        ("fuzz/test_fuzz_targets.py::test_the_corpus_of_each_target_is_replayed[head]",),
+    ),
+    Sabotage(
+        "times are taken that no message carries",
+        "R14",
+        (Edit("core/moments.py", "if -LAST_NS <= time_ns <= LAST_NS:", "if True:"),),
+        ("fuzz/test_fuzz_targets.py::test_the_corpus_of_each_target_is_replayed[listing]",),
+    ),
+    Sabotage(
         "documents may define entities",
         "R14",
         (Edit("core/xml.py", "    parser.StartDoctypeDeclHandler = _refuse_doctype\n", ""),),

@@ -7,6 +7,7 @@ from tests.kit.sabotage import Sabotage
 
 _FILE = "proc/test_journal_file.py::"
 _RECORDER = "proc/test_recorder.py::"
+_POWER = "crash/test_power_cuts.py::"
 _RESUMPTION = "io/test_resumption.py::"
 
 _WRITTEN = (
@@ -39,9 +40,9 @@ _WRITTEN = (
         "R19",
         (
             Edit(
-                "proc/journal.py",
-                "    except BlockingIOError:\n        return False\n",
-                "    except OSError:\n        pass\n",
+                "proc/filelock.py",
+                "            if not _is_orphaned(fd):\n                return False\n",
+                "            return True\n",
             ),
         ),
         (_FILE + "test_two_runs_of_one_command_do_not_share_it",),
@@ -138,4 +139,37 @@ _LEFT = (
     ),
 )
 
-SABOTAGES = (*_WRITTEN, *_BELIEVED, *_LEFT)
+_FLUSHED = (
+    Sabotage(
+        "a durable file has its name before its bytes are safe",
+        "R19",
+        (Edit("io/files.py", "            if is_durable:\n                os.fsync(self.fd)\n", ""),),
+        (_POWER + "test_what_is_done_survives_a_power_cut_and_the_rest_is_done_again[move-down]",),
+    ),
+    Sabotage(
+        "a durable file can be lost with the directory that was made for it",
+        "R19",
+        (
+            Edit(
+                "io/download.py",
+                "    if around.is_durable and item.root:\n        sync_upwards(item.path, item.root)\n",
+                "",
+            ),
+        ),
+        (_POWER + "test_what_is_done_survives_a_power_cut_and_the_rest_is_done_again[down]",),
+    ),
+    Sabotage(
+        "the upload of a stream is in no journal",
+        "R19",
+        (
+            Edit(
+                "proc/recorder.py",
+                "        if known is not None and layout is not None:\n",
+                "        if known is not None and isinstance(layout, Layout):\n",
+            ),
+        ),
+        (_RECORDER + "test_a_stream_is_known_and_never_taken_up",),
+    ),
+)
+
+SABOTAGES = (*_WRITTEN, *_BELIEVED, *_LEFT, *_FLUSHED)

@@ -6,6 +6,7 @@ from tests.kit.sabotage import Edit
 from tests.kit.sabotage import Sabotage
 
 _FAULTS = "faults/test_faults_sync.py::"
+_L6 = "faults/test_faults_deletion.py::"
 _GUARD = "core/test_guard.py::"
 _SYNC = "core/test_sync.py::"
 
@@ -15,13 +16,24 @@ SABOTAGES = (
         "R18",
         (
             Edit(
-                "proc/sync_sides.py",
-                "            return None if self._space.refused(one.number) else self._on_failure(answer.failure)\n",
-                '            self._space.answer(one.number, [], [], "")\n'
-                "            self._collect()\n            return None\n",
+                "proc/key_stream.py",
+                "            self._has_failed = not self._space.refused(one.number)\n",
+                '            self._space.answer(one.number, [], [], "")\n            self._collect()\n',
             ),
         ),
-        (_FAULTS + "test_l1_l2_a_page_that_cannot_be_had[503-3-source]",),
+        ("proc/test_key_stream.py::test_a_page_that_cannot_be_had_is_told_once_and_the_stream_never_ends",),
+    ),
+    Sabotage(
+        "a listing may begin anywhere, whatever the service",
+        "R18",
+        (
+            Edit(
+                "core/keyspace.py",
+                "        self._is_tried = self._trial_found == self._follows\n",
+                "        self._is_tried = True\n",
+            ),
+        ),
+        ("core/test_keyspace.py::test_a_service_that_begins_elsewhere_is_listed_page_by_page",),
     ),
     Sabotage(
         "names may go backwards",
@@ -70,7 +82,9 @@ SABOTAGES = (
         "R18",
         (
             Edit(
-                "core/guard.py", "    if not case.limit.allows(case.extras, case.at_destination):\n", "    if False:\n"
+                "core/guard.py",
+                "    elif not case.limit.allows(case.extras, case.at_destination):\n",
+                "    elif False:\n",
             ),
         ),
         (_FAULTS + "test_l9_more_deletions_than_can_be_meant",),
@@ -105,7 +119,7 @@ SABOTAGES = (
         (
             Edit(
                 "proc/sync_sides.py",
-                "            elif kind is not Kind.TEMPORARY:\n",
+                "            elif kind is not Kind.TEMPORARY or self._is_source:\n",
                 "            elif kind not in {Kind.TEMPORARY, Kind.UNREADABLE}:\n",
             ),
         ),
@@ -117,7 +131,7 @@ SABOTAGES = (
         (
             Edit(
                 "io/tasks/extras.py",
-                " or (found.st_size, found.st_mtime_ns) != (size, mtime_ns):\n",
+                " or now != tuple(facts):\n",
                 ":\n",
             ),
         ),
@@ -134,5 +148,65 @@ SABOTAGES = (
             ),
         ),
         ("io/test_task_extras.py::test_a_plan_removes_nothing",),
+    ),
+    Sabotage(
+        "what a listing did not name is not there",
+        "R18",
+        (Edit("proc/sync_deletion.py", "        if looks(case.verify, case.extras):\n", "        if False:\n"),),
+        (_L6 + "test_l6_what_a_listing_hides_is_not_deleted[a key-local]",),
+    ),
+    Sabotage(
+        "what cannot be looked at is not there",
+        "R18",
+        (
+            Edit(
+                "io/tasks/peers.py",
+                "            trouble.append(_unclear(name, result))\n",
+                "            pass\n",
+            ),
+        ),
+        (_L6 + "test_l6_a_look_that_fails_says_nothing[403]",),
+    ),
+    Sabotage(
+        "a file that has come back is not looked for",
+        "R18",
+        (Edit("io/tasks/peers.py", "        if is_there:\n", "        if False:\n"),),
+        (_L6 + "test_l6_a_file_that_has_come_back",),
+    ),
+    Sabotage(
+        "a filter may be forgotten",
+        "R18",
+        (
+            Edit(
+                "core/guard.py",
+                "    elif case.weakened and not case.allows_changed_filters:\n",
+                "    elif False:\n",
+            ),
+        ),
+        (_L6 + "test_l12_a_filter_that_is_forgotten_deletes_nothing",),
+    ),
+    Sabotage(
+        "a sync that was refused is the last one",
+        "R18",
+        (
+            Edit(
+                "proc/sync_deletion.py",
+                "        self._is_dealt = True\n        failure =",
+                "        self._is_dealt = True\n        self._on_done()\n        failure =",
+            ),
+        ),
+        (_L6 + "test_l12_a_filter_that_is_forgotten_deletes_nothing",),
+    ),
+    Sabotage(
+        "a destination inside another is another one",
+        "R18",
+        (
+            Edit(
+                "proc/destination_lock.py",
+                "                if claim.place.startswith(self._place) or self._place.startswith(claim.place):\n",
+                "                if claim.place == self._place:\n",
+            ),
+        ),
+        ("proc/test_destination_lock.py::test_one_that_lies_in_the_other",),
     ),
 )

@@ -154,6 +154,33 @@ _VERSION = (
         (_UNPROVEN + "test_b8_a_range_that_is_ignored_is_not_written",),
     ),
     Sabotage(
+        "a piece that a stream has passed gets the bytes behind it",
+        "R5",
+        (Edit("io/pour.py", "        if before < 0:\n", "        if False:\n"),),
+        ("io/test_pour.py::test_a_piece_that_has_passed_is_never_filled_with_other_bytes",),
+    ),
+    Sabotage(
+        "what a stream that begins again had brought before comes twice",
+        "R5",
+        (
+            Edit("io/pour.py", "self._scratch[:before] if before else", "self._scratch[:before] if False else"),
+            Edit("io/pour.py", "        elif self._next_wanted() == self._position:\n", "        else:\n"),
+        ),
+        ("io/test_pour.py::test_a_stream_that_begins_again_passes_over_what_was_taken",),
+    ),
+    Sabotage(
+        "a stream is read whether or not there is room",
+        "R5",
+        (Edit("io/pour.py", "if self._pouring.pieces or self._pouring.is_stopped:\n", "if True:\n"),),
+        ("io/test_pour.py::test_it_waits_while_nobody_wants_more",),
+    ),
+    Sabotage(
+        "pieces of a stream are asked of any worker",
+        "R5",
+        (Edit("core/ledger.py", "worker = min(self._crowd) if is_streamed else", "worker ="),),
+        ("core/test_ledger.py::test_pieces_of_a_stream_go_to_the_worker_that_has_it",),
+    ),
+    Sabotage(
         "a body is continued whatever its version",
         "R5",
         (Edit("io/sinks.py", "is_kept = bool(self._expected.etag) and not", "is_kept = not"),),
@@ -216,7 +243,13 @@ _VERSION = (
     Sabotage(
         "a source's time of change is not looked at",
         "R6",
-        (Edit("io/sources.py", "facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)", "facts.st_size, 0, 0)"),),
+        (
+            Edit(
+                "io/sources.py",
+                "facts.st_size, held(facts.st_mtime_ns), held(facts.st_ctime_ns))",
+                "facts.st_size, held(0), held(0))",
+            ),
+        ),
         ("io/test_sources.py::test_any_change_is_noticed",),
     ),
     Sabotage(
@@ -239,6 +272,12 @@ _MEMORY = (
         "R7",
         (Edit("io/connection.py", "if self._body is None or not self._is_held():", "if True:"),),
         ("io/test_connection.py::test_a_success_ends_only_when_the_body_is_let_go",),
+    ),
+    Sabotage(
+        "a write that is late is made again",
+        "R6",
+        (Edit("io/connection.py", "_READS = frozenset({", '_READS = frozenset({"PutObject", '),),
+        ("io/test_late_answers.py::test_nothing_else_is_made_again",),
     ),
     Sabotage(
         "memory is free before the broken connection is",
