@@ -159,7 +159,7 @@ class Tree:
     def change(self) -> int:
         """Other bytes in three files, one name for another; what a sync has to do then: copies and deletions."""
         for name in self._random.sample(sorted(set(self.files) - {self._extra}), 3):
-            self._write(name, len(self.files[name]) + self._random.randint(-1, 1) or 1)
+            self._write(name, len(self.files[name]) + 1)  # of the same size in the same second is no change to a sync
         if self._extra:
             (self.directory / self._extra).unlink()
             del self.files[self._extra]
