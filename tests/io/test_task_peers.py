@@ -92,7 +92,7 @@ def _files(root, *names, follows=False):
 @pytest.fixture
 def root(tmp_path):
     """A file, a directory, and a link that leads nowhere."""
-    root = tmp_path / "root"
+    root = tmp_path / "top"
     (root / "d").mkdir(parents=True)
     (root / "f").write_bytes(b"x")
     (root / "link").symlink_to("nowhere")
@@ -138,7 +138,7 @@ def test_files_nobody_knows_of(root, monkeypatch):
 
     with monkeypatch.context() as patched:
         patched.setattr(peers.os, "lstat", refuse)
-        with pytest.raises(IncompleteListing, match=r"cannot be told whether .*/root/a is at the source") as caught:
+        with pytest.raises(IncompleteListing, match=r"cannot be told whether .*/top/a is at the source") as caught:
             _files(root, "a")
     assert caught.value.code == "E_SOURCE_UNREADABLE"
     with pytest.raises(IncompleteListing) as caught:
