@@ -66,6 +66,9 @@ _ELSEWHERE = {
 }
 """What other tools call our commands."""
 
+_AS_ARGUMENT = " (an argument that begins with - goes behind --)"
+"""What an option that is like none may be: names of files, keys and ids of versions begin as they like."""
+
 _OPTIONAL = {flag: option for option in TABLE if option.shape is Shape.OPTIONAL for flag in option.flags}
 
 
@@ -271,7 +274,7 @@ def _option_meant(flag: str, command: click.Command) -> str:
     if isinstance(command, VerbCommand) and any(flag in option.flags for option in TABLE):
         return f"{flag} is not an option of {command.name}"
     known = [opt for param in command.params for opt in (*param.opts, *param.secondary_opts)]
-    return f"no such option: {flag}{option_meant(flag, known)}"
+    return f"no such option: {flag}{option_meant(flag, known) or _AS_ARGUMENT}"
 
 
 def _merge(before: object, after: object) -> object:

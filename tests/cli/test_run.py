@@ -187,20 +187,22 @@ def test_environment_sets_options(orbit):
     assert (orbit.settings.transfer.workers, orbit.settings.transfer.concurrency) == (3, 9)
 
 
+BEHIND = "(an argument that begins with - goes behind --)"
+
 USAGE_ERRORS = [
     (("cp", "--recursiv"), "cp", "no such option: --recursiv (did you mean --recursive?)"),
     (("--recursiv", "cp"), "orbit", "no such option: --recursiv (did you mean --recursive?)"),
-    (("cp", "--zzz"), "cp", "no such option: --zzz"),
+    (("cp", "--zzz"), "cp", f"no such option: --zzz {BEHIND}"),
     (("cp", "--max-retries", "3"), "cp", "no such option: --max-retries (did you mean --retry-attempts?)"),
     (("--transfers=3", "cp"), "orbit", "no such option: --transfers (did you mean --workers?)"),
     (("cp", "-r"), "cp", "no such option: -r (did you mean --recursive?)"),
-    (("cp", "-Z"), "cp", "no such option: -Z"),
+    (("cp", "-Z"), "cp", f"no such option: -Z {BEHIND}"),
     (("cpp", "a", "b"), "orbit", "no such command: cpp (did you mean cp?)"),
     (("copy", "a", "b"), "orbit", "no such command: copy (did you mean cp?)"),
     (("remove", "a"), "orbit", "no such command: remove"),
     (("zzz",), "orbit", "no such command: zzz"),
     (("version", "--part-size", "6"), "version", "--part-size is not an option of version"),
-    (("--source", "a", "--dest", "b", "--zzz"), "orbit", "no such option: --zzz"),
+    (("--source", "a", "--dest", "b", "--zzz"), "orbit", f"no such option: --zzz {BEHIND}"),
     ((), "orbit", "no command; orbit --help lists them"),
     (("--source", "a"), "cp", "--source and --dest belong together"),
     (("--dest", "a"), "cp", "--source and --dest belong together"),

@@ -117,9 +117,9 @@ def test_versions(orbit, judge, bucket, endpoint):
     listed = orbit("versions", "list", "--json", f"{root}/k").expect(0).done
     assert [event["type"] for event in listed] == ["delete-marker", "file", "file"]
     assert [event["version_id"] for event in listed[1:]] == ids[::-1]
-    (found,) = orbit("versions", "diff", "--json", f"{root}/k", *ids).expect(0).done
+    (found,) = orbit("versions", "diff", "--json", "--", f"{root}/k", *ids).expect(0).done
     assert (found["size_diff"], found["content_differs"]) == (1, True)
-    gone = orbit("versions", "diff", f"{root}/k", ids[0])
+    gone = orbit("versions", "diff", "--", f"{root}/k", ids[0])
     assert (gone.code, len(gone.errors)) == (2, 1)
 
     planned = orbit("versions", "restore", "--dry-run", f"{root}/k", "--version-id", ids[0]).expect(0)
@@ -132,7 +132,7 @@ def test_versions(orbit, judge, bucket, endpoint):
     assert (done["version_id"], done["size"], done["verified"]) == (current["VersionId"], 1, done["verified"])
     assert done["verified"] in {"checksum", "etag"}
     assert (came.summary["command"], came.counts) == ("versions", (1, 0, 0))
-    (found,) = orbit("versions", "diff", "--json", f"{root}/k", ids[0]).expect(0).done
+    (found,) = orbit("versions", "diff", "--json", "--", f"{root}/k", ids[0]).expect(0).done
     assert (found["version_id2"], found["content_differs"]) == (current["VersionId"], False)
     marker = orbit("versions", "restore", f"{root}/k", "--version-id", listed[0]["version_id"])
     assert (marker.code, marker.out, len(marker.errors)) == (2, b"", 1)
@@ -199,7 +199,7 @@ def test_lines_of_run(orbit, judge, bucket, endpoint, tmp_path):
         f"uploads --abort {root}\n"
         f"restore --days 2 {root}/cold\n"
         f"versions list {root}/t.csv\n"
-        f"versions diff {root}/k {old} {new}\n"
+        f"versions diff -- {root}/k {old} {new}\n"  # an id may begin with a dash
         f"versions rm {root}/gone --version-id {gone}\n"
         f"versions restore {root}/k --version-id {old}\n"
         f"versions status {root}\n"
