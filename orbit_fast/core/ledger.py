@@ -70,6 +70,7 @@ class Ledger:
         self._asks: dict[int, Ask] = {}
         self._asks_waiting: deque[int] = deque()
         self._tasks_waiting: deque[int] = deque()
+        self._streams: dict[int, int] = {}  # of each `Pour` that is not answered: the worker
         self._ended: list[tuple[Item, Outcome]] = []
         self.is_stopped = False
         self.is_held = False
@@ -167,6 +168,7 @@ class Ledger:
         hands = self._crowd[worker]
         hands.asks.discard(number)
         hands.tasks.discard(number)
+        self._streams.pop(number, None)
         return self._asks.pop(number, None) is not None
 
     def worker_lost(self, worker: int) -> list[RunTask]:
@@ -178,6 +180,7 @@ class Ledger:
         hands = self._crowd.pop(worker, None)
         if hands is None:
             return []
+        self._streams = {number: holder for number, holder in self._streams.items() if holder != worker}
         for number in sorted(hands.asks, reverse=True):  # those that were asked first go first again
             if number in self._asks:
                 self._asks_waiting.appendleft(number)
@@ -262,9 +265,11 @@ class Ledger:
         while self._asks_waiting:
             number = self._asks_waiting.popleft()
             order = self._asks[number]
-            # Who takes pieces of a stream must find it in the same process.
-            is_streamed = isinstance(order, Pour) or (isinstance(order, Fetch) and order.stream)
-            worker = min(self._crowd) if is_streamed else self._crowd.least_loaded()
+            worker = self._crowd.least_loaded()
+            if isinstance(order, Pour):
+                self._streams[number] = worker
+            elif isinstance(order, Fetch):  # who takes pieces of a stream must find it in the same process
+                worker = self._streams.get(order.stream, worker)
             self._crowd[worker].asks.add(number)
             orders.append((worker, order))
 

@@ -16,6 +16,7 @@ from orbit_fast.core.errors import Cancelled
 from orbit_fast.core.errors import Internal
 from orbit_fast.core.errors import S3Error
 from orbit_fast.core.errors import SizeMismatch
+from orbit_fast.core.errors import WorkerLost
 from orbit_fast.core.fetching import Fetch
 from orbit_fast.core.fetching import Fetched
 from orbit_fast.core.fetching import Pour
@@ -42,7 +43,7 @@ def pour(around: Surroundings, order: Pour) -> Flow[Fetched]:
     Raises:
         S3Error: it could not be had; so is everybody told who wants a piece of it.
     """
-    pouring = around.pours.setdefault(order.number, Pouring())
+    pouring = around.pours[order.number] = Pouring()
     sink = PourSink(Expected(key=order.key, size=order.total, etag=order.etag, verify=False), around, pouring)
     item = Item(0, Direction.DOWNLOAD, order.site, order.key, size=order.total, version_id=order.version_id)
     failure: S3Error = Cancelled("given up")
@@ -50,6 +51,8 @@ def pour(around: Surroundings, order: Pour) -> Flow[Fetched]:
     try:
         reply = yield replace(get_call(around, item, sink, sink.expected), hold=sink.hold)
         attempts = reply.attempts
+        if sink.has_spare:
+            yield Until(sink.wait_spent)  # the end came with bytes that nobody has asked for yet
         failure = SizeMismatch(f"{order.key}: a piece was wanted that is behind its end")
     except S3Error as error:
         failure = error
@@ -71,7 +74,9 @@ def take_piece(around: Surroundings, order: Fetch, region: memoryview) -> Flow[F
         if order.stream in around.pours:
             around.pours[order.stream].stop()
         return Fetched(order.number, 0)
-    pouring = around.pours.setdefault(order.stream, Pouring())
+    pouring = around.pours.get(order.stream)
+    if pouring is None:
+        raise WorkerLost("the process that had the object's stream ended, and the stream with it")
     piece = Piece(order.offset, region[: order.size], order.algorithm)
     pouring.add(piece)
     try:
@@ -99,6 +104,7 @@ class PourSink(FileSink):
         self._spare = memoryview(bytearray(SPARE))
         self._spared = 0  # bytes there: the last that have come
         self._go_on = _nothing
+        self._spent = _nothing
         pouring.on_change = self._changed
 
     def hold(self, go_on: Callable[[], None]) -> bool:
@@ -107,6 +113,15 @@ class PourSink(FileSink):
             return False
         self._go_on = go_on
         return True
+
+    @property
+    def has_spare(self) -> bool:
+        """Whether bytes have come that somebody will want and nobody has asked for."""
+        return self._spared > 0 and not self._pouring.is_stopped
+
+    def wait_spent(self, spent: Callable[[], None]) -> None:
+        """Have `spent` called when they have been asked for, or no more is wanted."""
+        self._spent = spent
 
     def _open(self, facts: ObjectFacts) -> Target:
         """It comes from the beginning."""
@@ -179,6 +194,9 @@ class PourSink(FileSink):
         if pieces or self._pouring.is_stopped:
             go_on, self._go_on = self._go_on, _nothing
             go_on()
+        if not self.has_spare:
+            spent, self._spent = self._spent, _nothing
+            spent()
 
     def _check_wanted(self) -> None:
         if self._pouring.is_stopped:

@@ -124,6 +124,24 @@ def test_pieces_of_a_stream_go_to_the_worker_that_has_it() -> None:
     assert [(worker, order.number) for worker, order in ledger.deal()] == [(1, number) for number in range(1, 30)]
 
 
+def test_pieces_of_a_stream_stay_with_it_whoever_comes_and_goes() -> None:
+    """Workers that die and are there again in another order change nothing; nor do streams that have ended."""
+    ledger = ready(0, 1)
+    ledger.ask(Pour(1, 0, "k", 100, "v1"))
+    ledger.ask(Fetch(2, 0, "k", 0, 4096, offset=0, size=1, stream=1))
+    ledger.deal()
+    for worker in (0, 1):
+        ledger.worker_lost(worker)
+    ledger.worker_ready(1)
+    assert [(worker, order.number) for worker, order in ledger.deal()] == [(1, 1), (1, 2)]
+    ledger.worker_ready(0)
+    ledger.ask(Fetch(3, 0, "k", 0, 4096, offset=1, size=1, stream=1))
+    assert [(worker, order.number) for worker, order in ledger.deal()] == [(1, 3)]
+    assert ledger.answered(1, 1)
+    ledger.worker_lost(1)
+    assert [(worker, order.number) for worker, order in ledger.deal()] == [(0, 2), (0, 3)], "to be told it is gone"
+
+
 def test_parts_go_to_all_workers_within_the_objects_concurrency() -> None:
     """Five parts, three at once, over two workers; the next one follows when one has landed."""
     ledger = ready(0, 1)

@@ -13,6 +13,7 @@ from orbit_fast.core.errors import Network
 from orbit_fast.core.errors import PreconditionFailed
 from orbit_fast.core.errors import S3Error
 from orbit_fast.core.errors import SizeMismatch
+from orbit_fast.core.errors import WorkerLost
 from orbit_fast.core.fetching import Fetch
 from orbit_fast.core.fetching import Fetched
 from orbit_fast.core.fetching import Pour
@@ -225,6 +226,40 @@ def test_a_stream_of_which_no_more_is_wanted_ends(bench):
         bench.stream.throw(stopped.value)
     assert end.value.value.number == 7
     assert bench.take(0, 0, size=0) == Fetched(0, 0), "too late is no failure either"
+
+
+def test_a_piece_of_a_stream_that_is_not_here_will_not_come(bench):
+    """Nobody waits for what died with another process."""
+    bench.around.pours.clear()
+    with pytest.raises(WorkerLost):
+        bench.take(0, 0)
+
+
+@pytest.mark.parametrize("is_wanted", [True, False])
+def test_an_end_that_comes_before_the_last_bytes_are_wanted(bench, is_wanted):
+    """One read can bring both (chunks): the stream lasts until somebody has taken them, or wants no more."""
+    bench.begin()
+    for slot in range(3):
+        bench.take(slot, slot * SIZE)
+    assert bench.feed(DATA[: 3 * SIZE]) == b""
+    assert bench.is_held
+    view = bench.call.sink.buffer()
+    view[:1240] = DATA[3 * SIZE :]
+    bench.call.sink.received(1240)
+    bench.call.sink.finish()
+    waits = bench.stream.send(reply())
+    waits.subscribe(lambda: bench.woken.append(7))
+    assert 7 not in bench.woken
+    if is_wanted:
+        first = bench.take(3, 3 * SIZE, 1000)
+        assert (first.size, bench.came(3, 1000)) == (1000, DATA[3 * SIZE :][:1000])
+        assert 7 not in bench.woken
+        assert bench.take(3, 3 * SIZE + 1000, 240).size == 240
+    else:
+        assert bench.take(0, 0, size=0) == Fetched(0, 0)
+    assert bench.woken[-1] == 7
+    assert ended(bench.stream) == Fetched(7, len(DATA))
+    assert bench.around.pours == {}
 
 
 def test_a_piece_that_is_given_up_is_not_touched_any_more(bench):

@@ -177,8 +177,17 @@ _VERSION = (
     Sabotage(
         "pieces of a stream are asked of any worker",
         "R5",
-        (Edit("core/ledger.py", "worker = min(self._crowd) if is_streamed else", "worker ="),),
-        ("core/test_ledger.py::test_pieces_of_a_stream_go_to_the_worker_that_has_it",),
+        (Edit("core/ledger.py", "self._streams.get(order.stream, worker)", "worker"),),
+        (
+            "core/test_ledger.py::test_pieces_of_a_stream_go_to_the_worker_that_has_it",
+            "core/test_ledger.py::test_pieces_of_a_stream_stay_with_it_whoever_comes_and_goes",
+        ),
+    ),
+    Sabotage(
+        "a stream is over before what came with its end is taken",
+        "R5",
+        (Edit("io/pour.py", "if sink.has_spare:", "if False:"),),
+        ("io/test_pour.py::test_an_end_that_comes_before_the_last_bytes_are_wanted",),
     ),
     Sabotage(
         "a body is continued whatever its version",
@@ -272,6 +281,30 @@ _MEMORY = (
         "R7",
         (Edit("io/connection.py", "if self._body is None or not self._is_held():", "if True:"),),
         ("io/test_connection.py::test_a_success_ends_only_when_the_body_is_let_go",),
+    ),
+    Sabotage(
+        "what failed keeps its bytes until cycles are looked for",
+        "R7",
+        (
+            Edit(
+                "io/run.py",
+                "            _forget_frames(error)\n            self._end(error)",
+                "            self._end(error)",
+            ),
+        ),
+        ("io/test_cycles.py::test_nothing_of_a_small_object_stays[UPLOAD-beside it]",),
+    ),
+    Sabotage(
+        "a small object that was taken over keeps its bytes",
+        "R7",
+        (
+            Edit(
+                "io/parcels.py",
+                "        self._first = self._parcel = None\n        return first",
+                "        return first",
+            ),
+        ),
+        ("io/test_cycles.py::test_nothing_of_a_small_object_stays[UPLOAD-on the lane]",),
     ),
     Sabotage(
         "a write that is late is made again",
