@@ -33,6 +33,12 @@ REFRESH_BEFORE_S = 300.0
 REFRESH_AGAIN_S = 60.0
 """Credentials that are about to expire, and came back the same, are not asked for again before so many seconds."""
 
+LOOKS = 3
+"""So often fresh credentials are looked for where there are none to be had."""
+
+LOOK_AGAIN_S = 0.5
+"""Between one look and the next: a file may just have been half written, a helper program may have stumbled."""
+
 NOBODY = Sides(sites=(), identities=())
 
 
@@ -64,6 +70,8 @@ class SideKeeper:
         self._is_found = False
         self._refusal: Failure | None = None
         self._refresh_at_s = 0.0
+        self._looks = 0  # in vain, since the last that was not
+        self._look_again_s = 0.0
 
     @property
     def is_found(self) -> bool:
@@ -125,12 +133,12 @@ class SideKeeper:
         return number < len(self.found.sites)
 
     def refresh(self) -> None:
-        """Look again, unless that is being done.
+        """Look again, unless that is being done, or about to be.
 
         Raises:
             LocalError: no process to be had for it.
         """
-        if self._errand is not None:
+        if self._errand is not None or self._look_again_s:
             return
         self._errand = Errand(
             "credentials",
@@ -160,13 +168,26 @@ class SideKeeper:
             self._refusal = result
             self.sides = self.sides[: len(self.found.sites)]
         elif self.is_found:
-            # No fresh ones to be had: the requests that wait are told so, and fail with the reason they had.
-            self._settle(self.found)
+            self._found_none()
         elif result is not None:
             self.on_failure(result)
 
+    def _found_none(self) -> None:
+        """No fresh ones to be had: where it stays at that, the requests that wait fail with the reason they had."""
+        self._looks += 1
+        if self._looks < LOOKS:
+            self._look_again_s = self._clock.monotonic_s() + LOOK_AGAIN_S
+        else:
+            self._settle(self.found)
+
     def tick(self) -> None:
         """Look after deadlines."""
+        if self._look_again_s and self._clock.monotonic_s() >= self._look_again_s:
+            self._look_again_s = 0.0
+            try:
+                self.refresh()
+            except LocalError:  # no process to be had just now
+                self._found_none()
         if self._errand is not None and self._clock.monotonic_s() >= self._errand.expires_s:
             self.advance()
         if self._refresh_at_s and self._clock.now_s() >= self._refresh_at_s:
@@ -189,6 +210,7 @@ class SideKeeper:
 
     def _settle(self, found: Sides) -> None:
         self._is_found = True
+        self._looks = 0
         # Sites that have moved meanwhile stay where they are: only who signs is new.
         sites = self.found.sites + found.sites[len(self.found.sites) :]
         self.found = msgspec.structs.replace(found, sites=sites)

@@ -14,6 +14,8 @@ from orbit_fast.core.model import Endpoint
 from orbit_fast.core.model import Site
 from orbit_fast.core.settings import ClientSettings
 from orbit_fast.proc import sidekeeper as module
+from orbit_fast.proc.sidekeeper import LOOK_AGAIN_S
+from orbit_fast.proc.sidekeeper import LOOKS
 from orbit_fast.proc.sidekeeper import REFRESH_AGAIN_S
 from orbit_fast.proc.sidekeeper import REFRESH_BEFORE_S
 from orbit_fast.proc.sidekeeper import SideKeeper
@@ -118,13 +120,59 @@ def test_renewed_credentials_are_told(bench):
 
 
 def test_a_refresh_that_fails_leaves_what_there_was(bench):
-    """And says so to those who wait: the same credentials again."""
+    """And says so to those who wait, when it has failed a few times: the same credentials again."""
     bench.keeper.start()
     bench.settle()
     bench.answer = Authentication("the SSO session has expired")
     bench.keeper.refresh()
     bench.settle()
+    for _ in range(LOOKS - 1):
+        assert bench.told == [-1]
+        bench.keeper.refresh()
+        bench.keeper.tick()
+        assert not bench.keeper.is_looking, "not at once"
+        bench.clock.advance(LOOK_AGAIN_S)
+        bench.keeper.tick()
+        bench.settle()
     assert (bench.key, bench.told, bench.failures) == ("AKID", [-1, -1], [])
+    bench.keeper.refresh()
+    assert bench.keeper.is_looking, "who asks later is not refused for what was then"
+
+
+def test_a_file_that_was_half_written_is_read_again(bench):
+    """Whoever waits for fresh credentials gets those that are there a moment later."""
+    bench.keeper.start()
+    bench.settle()
+    bench.answer = Authentication("partial credentials found")
+    bench.keeper.refresh()
+    bench.settle()
+    bench.answer = found("NEW")
+    bench.clock.advance(LOOK_AGAIN_S)
+    bench.keeper.tick()
+    bench.settle()
+    assert (bench.key, bench.told) == ("NEW", [-1, -1])
+    bench.clock.advance(LOOK_AGAIN_S)
+    bench.keeper.tick()
+    assert not bench.keeper.is_looking
+
+
+def test_a_look_without_a_process_is_one_in_vain(bench, monkeypatch):
+    """Those who wait are told in the end."""
+    bench.keeper.start()
+    bench.settle()
+    bench.answer = Authentication("the SSO session has expired")
+    bench.keeper.refresh()
+    bench.settle()
+
+    def refuse(*_args, **_named):
+        raise LocalError("no process to be had")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "Errand", refuse)
+        for _ in range(LOOKS - 1):
+            bench.clock.advance(LOOK_AGAIN_S)
+            bench.keeper.tick()
+    assert (bench.key, bench.told) == ("AKID", [-1, -1])
 
 
 def test_credentials_are_renewed_before_they_expire(bench):
