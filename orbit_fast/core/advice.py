@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from orbit_fast.core.directory_buckets import is_directory_bucket
 from orbit_fast.core.errors import AccessDenied
 from orbit_fast.core.errors import Authentication
 from orbit_fast.core.errors import ClockSkew
@@ -96,7 +97,7 @@ _SILENT: Final = "HEAD"
 
 def advise(error: S3Error, request: Request, bucket: str) -> str:
     """What to do about `error`, the answer to `request` about `bucket` (``''``: about none); ``''`` for nothing."""
-    advice = _special(error, request)
+    advice = _special(error, request, bucket)
     if advice is None:
         by_class = (text for kind, text in _BY_CLASS if isinstance(error, kind))
         advice = _BY_CODE.get(error.code) or next(by_class, "")
@@ -122,12 +123,12 @@ def _above(bucket: str, key: str) -> str:
     return f"s3://{bucket}/{parent}/" if parent else f"s3://{bucket}/"
 
 
-def _special(error: S3Error, request: Request) -> str | None:
+def _special(error: S3Error, request: Request, bucket: str) -> str | None:
     """The advice where it takes more than the code to know; None where the tables say."""
     if error.code.startswith("KMS."):
         return _KMS
     if isinstance(error, AccessDenied):
-        return _BY_CODE.get(error.code) or _about_denied(error, request)
+        return _BY_CODE.get(error.code) or _about_denied(error, request, bucket)
     if isinstance(error, WrongRegion):
         return f"say --region {error.region}" if error.region else "name the bucket's region with --region"
     if error.code == "InvalidRequest" and "server side encryption" in error.message.lower():
@@ -137,8 +138,10 @@ def _special(error: S3Error, request: Request) -> str | None:
     return "" if (error.code, request.operation) == ("InvalidObjectState", "RestoreObject") else None
 
 
-def _about_denied(error: S3Error, request: Request) -> str:
+def _about_denied(error: S3Error, request: Request, bucket: str) -> str:
     """What would be allowed to do it."""
+    if is_directory_bucket(bucket):
+        return "it needs s3express:CreateSession; --profile names other credentials"
     said = error.message.lower()
     if "kms:" in said:
         return _KMS

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from orbit_fast.core.directory_buckets import ENCRYPTION
+from orbit_fast.core.directory_buckets import MARK
 from orbit_fast.core.errors import BadReply
 from orbit_fast.core.model import Checksum
 from orbit_fast.core.model import ObjectFacts
@@ -186,10 +188,14 @@ def object_facts(headers: Mapping[str, str], *, unsaid_size: int | None = None) 
 
 
 def encryption_of(headers: Mapping[str, str]) -> str:
-    """How the service encrypts the object (``AES256``, ``aws:kms``, ``SSE-C`` …), or ``''`` where it does not say."""
+    """How the service encrypts the object (``AES256``, ``aws:kms``, ``SSE-C`` …), or ``''`` where it does not say.
+
+    `directory_buckets.ENCRYPTION` where the ETag would be an MD5 in any other bucket.
+    """
     if "x-amz-server-side-encryption-customer-algorithm" in headers:
         return "SSE-C"
-    return headers.get("x-amz-server-side-encryption", "")
+    told = headers.get("x-amz-server-side-encryption", "")
+    return ENCRYPTION if MARK in headers and told in {"", "AES256"} else told
 
 
 def _size(headers: Mapping[str, str], unsaid: int | None) -> int:

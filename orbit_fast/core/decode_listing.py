@@ -153,7 +153,7 @@ def check_page(
         prefix: what was asked for.
         after: keys must come after this one (the last of the page before, or StartAfter).
         token: what this page was asked with; a page that hands it out again would go on for ever.
-        is_ordered: the service sorts keys by their UTF-8 bytes (directory buckets do not).
+        is_ordered: the service sorts keys by their UTF-8 bytes (directory buckets do not: `after` says nothing then).
 
     Raises:
         BadReply: ``E_BAD_LISTING``, or ``E_LIST_LOOP`` where there is no progress.
@@ -166,9 +166,33 @@ def check_page(
     for name in (*listing.prefixes, *(entry.key for entry in listing.entries)):
         if not name.startswith(prefix):
             raise bad_listing(f"{name!r} is not under the prefix {prefix!r}")
+    keys = [entry.key for entry in listing.entries]
     if is_ordered:
-        _check_order([entry.key for entry in listing.entries], after)
+        _check_order(keys, after)
         _check_order(listing.prefixes, "")
+    elif len(set(keys)) < len(keys):
+        raise bad_listing("it names a key twice")
+
+
+class Trail:
+    """The way through an unsorted listing: each page's token leads on, never back. Sorted keys show that themselves."""
+
+    __slots__ = ("_tokens",)
+
+    def __init__(self) -> None:
+        self._tokens: set[str] = set()
+
+    def follow(self, token: str) -> None:
+        """A page names its next one.
+
+        Raises:
+            BadReply: ``E_LIST_LOOP``: a page before has named that one.
+        """
+        if not token:
+            return
+        if token in self._tokens:
+            raise BadReply("the service leads through the same pages for ever", code="E_LIST_LOOP")
+        self._tokens.add(token)
 
 
 def _check_order(names: list[str] | tuple[str, ...], after: str) -> None:

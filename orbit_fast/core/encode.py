@@ -40,6 +40,7 @@ __all__ = [
     "copy_object",
     "create_bucket",
     "create_multipart_upload",
+    "create_session",
     "delete_bucket",
     "delete_object",
     "delete_objects",
@@ -395,6 +396,11 @@ def create_bucket(*, region: str = "") -> Request:
 def delete_bucket() -> Request:
     """Remove the bucket, which must be empty."""
     return Request(operation="DeleteBucket", method="DELETE")
+
+
+def create_session() -> Request:
+    """Ask a directory bucket for keys of a session that may do as much as the caller may."""
+    return Request(operation="CreateSession", method="GET", query=(("session", ""),))
 
 
 def list_buckets(*, token: str = "", max_buckets: int = MAX_PAGE_BUCKETS) -> Request:

@@ -32,6 +32,8 @@ from orbit_fast.core.limits import MAX_HEAD_BYTES
 from orbit_fast.core.limits import MAX_HEAD_FIELDS
 from orbit_fast.core.model import Endpoint
 from orbit_fast.core.model import Request
+from orbit_fast.core.sigv4 import SECURITY_TOKEN
+from orbit_fast.core.sigv4 import SESSION_TOKEN
 from orbit_fast.core.sigv4 import Signer
 from orbit_fast.core.sigv4 import target_path
 from orbit_fast.core.sigv4 import trim_value
@@ -66,7 +68,8 @@ _OURS: Final = frozenset(
         "user-agent",
         "x-amz-content-sha256",
         "x-amz-date",
-        "x-amz-security-token",
+        SECURITY_TOKEN,
+        SESSION_TOKEN,
     }
 )
 """Headers that this module writes itself; a request that names one would send it twice."""
@@ -88,7 +91,7 @@ _UNSIGNED: Final = frozenset(
 )
 """Headers that proxies change: sent, not signed. The same set as botocore's."""
 
-_SIGNER_NAMES: Final = ("host", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token")
+_SIGNER_NAMES: Final = ("host", "x-amz-content-sha256", "x-amz-date")
 
 
 class _Shape(msgspec.Struct, frozen=True):
@@ -149,7 +152,7 @@ def encode_head(
         shape = shape_of(names, 0)
         return f"{start}{length}{shape.wire % values}\r\n".encode("latin-1")
     own = (payload_sha256, amz_date, signer.token) if signer.token else (payload_sha256, amz_date)
-    shape = shape_of(names, len(own))
+    shape = shape_of(names, len(own), signer.token_name)
     signed = values if is_plain else tuple([trim_value(value) for value in values])
     lines = shape.canonical % shape.pick((host, *own, *signed))
     canonical = f"{method}\n{path}\n{query}\n{lines}\n{shape.signed_names}\n{payload_sha256}"
@@ -171,8 +174,10 @@ def _clean_value(name: str, value: str) -> str:
 
 
 @lru_cache(maxsize=256)  # a job uses few sets of names; user metadata can make more
-def shape_of(names: tuple[str, ...], own_count: int) -> _Shape:
+def shape_of(names: tuple[str, ...], own_count: int, token_name: str = SECURITY_TOKEN) -> _Shape:
     """Lay out the headers of a request; `own_count` is how many of the signer's own ride along (0: anonymous).
+
+    The third of these is the session token, under `token_name`.
 
     Raises:
         InvalidConfig: a name is no token, not lower-case, one of ours, or there twice.
@@ -186,7 +191,7 @@ def shape_of(names: tuple[str, ...], own_count: int) -> _Shape:
         raise InvalidConfig(
             f"a header is given twice: {', '.join(sorted(n for n in set(names) if names.count(n) > 1))}"
         )
-    own = _SIGNER_NAMES[: own_count + 1]
+    own = (*_SIGNER_NAMES, token_name)[: own_count + 1]
     signed = sorted((name, at) for at, name in enumerate((*own, *names)) if name not in _UNSIGNED)
     picks = [at for _, at in signed]
     return _Shape(

@@ -244,6 +244,10 @@ class KeySpace(Generic[E]):
         self._may_cut = False
         return True
 
+    def stay_whole(self) -> None:
+        """Keys come in no order, so no key says what comes after it: never cut."""
+        self._may_cut = False
+
     def take(self) -> list[Sequence[E]]:
         """The pages that may be taken now; with `in_order` each comes after those before it."""
         if self._in_order:

@@ -430,12 +430,13 @@ class Abandoned(msgspec.Struct, frozen=True, array_like=True, tag=55):
 
 
 class Page(msgspec.Struct, frozen=True, array_like=True, tag=56):
-    """One page of a listing. `next_token` is ``''`` on the last."""
+    """One page of a listing. `next_token` is ``''`` on the last; `is_sorted`: keys come in order, over all pages."""
 
     number: int
     entries: tuple[Entry, ...]
     prefixes: tuple[str, ...] = ()
     next_token: str = ""
+    is_sorted: bool = True
 
 
 class Found(msgspec.Struct, frozen=True, array_like=True, tag=57):

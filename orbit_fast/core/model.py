@@ -7,10 +7,12 @@ botocore. Sites and credentials are small, frozen and travel to the workers once
 from __future__ import annotations
 
 from dataclasses import dataclass
-from dataclasses import field
 from typing import Any
 
 import msgspec
+
+from orbit_fast.core.directory_buckets import is_directory_bucket
+from orbit_fast.core.directory_buckets import listable_prefix
 
 
 class Credentials(msgspec.Struct, frozen=True, array_like=True):
@@ -51,8 +53,9 @@ class Endpoint(msgspec.Struct, frozen=True, array_like=True):
         host_header: the value of ``Host``: with the port unless it is the scheme's own.
         path_prefix: what stands before ``/key``, percent-encoded: ``/bucket`` (path style), a base path, or ``''``.
         region: signing region.
-        signing_name: signing service (``s3``, ``s3-outposts`` ...).
+        signing_name: signing service (``s3``, ``s3-outposts``, ``s3express`` ...).
         is_custom: given by the user rather than one of AWS's own hosts.
+        has_sessions: requests are signed with keys that the bucket gives out: a directory bucket (`io.sessions`).
     """
 
     scheme: str
@@ -63,6 +66,7 @@ class Endpoint(msgspec.Struct, frozen=True, array_like=True):
     region: str = "us-east-1"
     signing_name: str = "s3"
     is_custom: bool = False
+    has_sessions: bool = False
 
     @property
     def is_tls(self) -> bool:
@@ -96,9 +100,17 @@ class Site(msgspec.Struct, frozen=True, array_like=True):
     use_list_v1: bool = False
     sign_payload: bool = True
 
+    @property
+    def is_directory(self) -> bool:
+        """Whether it is a directory bucket: see `directory_buckets`."""
+        return is_directory_bucket(self.bucket)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+    def listable(self, prefix: str) -> str:
+        """The longest prefix that listings of the bucket can be asked for and that everything under `prefix` has."""
+        return listable_prefix(prefix) if self.is_directory else prefix
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
     """One S3 operation, encoded but neither addressed nor signed.
 
     Attributes:
@@ -186,8 +198,7 @@ class Checksum(msgspec.Struct, frozen=True, array_like=True):
     kind: str = "FULL_OBJECT"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObjectFacts:
+class ObjectFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What HeadObject, or the head of a GetObject reply, says about an object.
 
     Attributes:
@@ -217,6 +228,6 @@ class ObjectFacts:
     restore: str = ""
     encryption: str = ""
     parts_count: int = 0
-    metadata: dict[str, str] = field(default_factory=dict)
+    metadata: dict[str, str] = msgspec.field(default_factory=dict)
     content_headers: tuple[tuple[str, str], ...] = ()
     tag_count: int = 0

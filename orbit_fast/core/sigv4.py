@@ -38,6 +38,10 @@ UNSIGNED_PAYLOAD: Final = "UNSIGNED-PAYLOAD"
 EMPTY_SHA256: Final = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 """SHA-256 of no bytes, in hex."""
 
+SECURITY_TOKEN: Final = "x-amz-security-token"  # noqa: S105 - a header's name
+SESSION_TOKEN: Final = "x-amz-s3session-token"  # noqa: S105 - a header's name
+"""Headers that the token of temporary keys travels in: of anybody's, and of a directory bucket's session."""
+
 _INNER_PAD: Final = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER_PAD: Final = bytes(byte ^ 0x5C for byte in range(256))
 
@@ -76,7 +80,8 @@ class Signer:
     Attributes:
         region: signing region.
         signing_name: signing service (``s3``).
-        token: session token to send as ``x-amz-security-token``, or ``''``.
+        token: session token to send, or ``''``.
+        token_name: the header that it is sent in.
     """
 
     __slots__ = (
@@ -90,9 +95,12 @@ class Signer:
         "region",
         "signing_name",
         "token",
+        "token_name",
     )
 
-    def __init__(self, credentials: Credentials, region: str, signing_name: str) -> None:
+    def __init__(
+        self, credentials: Credentials, region: str, signing_name: str, *, token_name: str = SECURITY_TOKEN
+    ) -> None:
         """Prepare to sign.
 
         Raises:
@@ -114,6 +122,7 @@ class Signer:
         self.region = region
         self.signing_name = signing_name
         self.token = credentials.token
+        self.token_name = token_name
         self._access_key = credentials.access_key
         self._day = ""
         self._scope = ""

@@ -69,7 +69,7 @@ class Skeleton:
         if any("%" in name for name in names):
             raise InvalidConfig("a header's name has a % in it")  # it would have to be escaped twice
         own = ("%s", amz_date, *((_fixed(signer.token),) if signer.token else ()))
-        shape = shape_of(names, len(own))
+        shape = shape_of(names, len(own), signer.token_name)
         sent = tuple(["%s" if name == varying else _fixed(value.strip(" \t")) for name, value in headers])
         signed = tuple(["%s" if name == varying else _fixed(trim_value(value)) for name, value in headers])
         host = _fixed(endpoint.host_header)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from typing import TypeVar
 
 from orbit_fast.core import encode
+from orbit_fast.core.checksum import checksum_of
 from orbit_fast.core.checkup import SLOW_CONNECT_MS
 from orbit_fast.core.checkup import SLOW_DNS_MS
 from orbit_fast.core.checkup import Check
@@ -195,6 +196,7 @@ class Checkup:
             self._tell(Check(name="bucket" if bucket else "list-buckets", message=text))
         if not bucket:
             return True
+        prefix = self._site.listable(prefix)
         await self._may(
             client, "list", encode.list_objects_v2(prefix=prefix, max_keys=1), "objects may be listed (s3:ListBucket)"
         )
@@ -220,7 +222,11 @@ class Checkup:
         url = f"s3://{self._site.bucket}/{key}"
         done = []
         try:
-            await self._ask(client, encode.put_object(key, headers=_MD5, checksum=None, body=PROBE_BYTES))
+            if self._site.is_directory:  # no Content-MD5 there
+                put = encode.put_object(key, checksum=checksum_of("CRC32C", PROBE_BYTES), body=PROBE_BYTES)
+            else:
+                put = encode.put_object(key, headers=_MD5, checksum=None, body=PROBE_BYTES)
+            await self._ask(client, put)
             done.append("put")
             try:
                 reply = await self._ask(client, encode.get_object(key))

@@ -12,7 +12,6 @@ they only see that what they were signed with is not what is valid now. A redire
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import hashlib
 import random
 from collections.abc import Callable
@@ -30,6 +29,7 @@ from orbit_fast.core.errors import InvalidConfig
 from orbit_fast.core.errors import S3Error
 from orbit_fast.core.http1 import encode_head
 from orbit_fast.core.model import Credentials
+from orbit_fast.core.model import Request
 from orbit_fast.core.model import Site
 from orbit_fast.core.retry import RetryLimits
 from orbit_fast.core.settings import NetworkSettings
@@ -45,6 +45,9 @@ from orbit_fast.io.flow import Flow
 from orbit_fast.io.pool import Pool
 from orbit_fast.io.resolver import Resolver
 from orbit_fast.io.run import Run
+from orbit_fast.io.sessions import OWN_KEYS
+from orbit_fast.io.sessions import Session
+from orbit_fast.io.sessions import Waiter
 from orbit_fast.io.tls import Trust
 
 T = TypeVar("T")
@@ -52,6 +55,8 @@ Handle = Run[Any]
 """What `Client.run` gives back."""
 
 DEFAULT_CONNECTIONS = 64
+
+NO_PRESIGN = "a presigned URL of a directory bucket would end with its session, after five minutes: none is made"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +90,7 @@ class Route:
         breaker: its endpoint's state.
         signer: signs for it, or None where requests go out unsigned.
         signs_payload: a body's digest goes into the signature.
+        session: of a directory bucket that has them; None elsewhere.
     """
 
     site: Site
@@ -93,6 +99,30 @@ class Route:
     breaker: CircuitBreaker
     signer: Signer | None
     signs_payload: bool
+    session: Session | None = None
+
+    def signer_of(self, operation: str) -> Signer | None:
+        """Who signs such a request; None where it goes out unsigned, or no session has begun."""
+        session = self._session_for(operation)
+        return self.signer if session is None else session.signer
+
+    @property
+    def lasting_signer(self) -> Signer | None:
+        """Who signs for objects, where that is nobody whose session is about to end."""
+        return self.signer if self.session is None or self.signer is None else self.session.lasting_signer
+
+    def lacks_session(self, operation: str, waiter: Waiter) -> bool:
+        """Whether such a request has to wait for a session to sign it: `waiter` is called when the wait is over."""
+        session = self._session_for(operation)
+        return session is not None and session.is_lacking(waiter)
+
+    def forgets_session(self, failure: S3Error, request: Request, signer: Signer | None) -> bool:
+        """Whether `failure` may mean that the service knows the session no more that signed: then it is forgotten."""
+        return self.session is not None and self.session.forget(failure, request, signer)
+
+    def _session_for(self, operation: str) -> Session | None:
+        """The session that signs it; None where the caller's own keys do, or nobody."""
+        return None if self.session is None or self.signer is None or operation in OWN_KEYS else self.session
 
 
 class Client:
@@ -150,6 +180,9 @@ class Client:
         before = self._routes.get(site.number)
         if trust is None:
             trust = Trust() if before is None else before.trust
+        session = before.session if before is not None and before.site.endpoint == site.endpoint else None
+        if session is None and site.endpoint.has_sessions:
+            session = Session(site, self.clock, self.run)
         pool, breaker = self._pool_of(site, trust)
         self._routes[site.number] = Route(
             site=site,
@@ -158,6 +191,7 @@ class Client:
             breaker=breaker,
             signer=self._signer_of(site),
             signs_payload=site.sign_payload and not site.endpoint.is_tls,
+            session=session,
         )
 
     def set_identity(self, index: int, credentials: Credentials) -> None:
@@ -253,12 +287,13 @@ class Client:
         site = route.site
         if site.request_payer:
             headers = (*request.headers, ("x-amz-request-payer", site.request_payer))
-            request = dataclasses.replace(request, headers=headers)
+            request = msgspec.structs.replace(request, headers=headers)
         body = call.body
+        signer = route.signer_of(request.operation)
         size = len(request.body) if body is None else body.size
         if not size:
             payload_sha256 = EMPTY_SHA256
-        elif not route.signs_payload or route.signer is None:
+        elif not route.signs_payload or signer is None:
             payload_sha256 = UNSIGNED_PAYLOAD
         elif body is None:
             payload_sha256 = hashlib.sha256(request.body).hexdigest()
@@ -271,7 +306,7 @@ class Client:
         head = encode_head(
             request,
             site.endpoint,
-            route.signer,
+            signer,
             amz_date=self._date,
             content_length=size,
             payload_sha256=payload_sha256,
@@ -287,6 +322,8 @@ class Client:
         route = self.route(site)
         if route.signer is None:
             raise InvalidConfig("a presigned URL needs credentials, and requests are sent unsigned (--no-sign-request)")
+        if route.session is not None:
+            raise InvalidConfig(NO_PRESIGN)
         now_s = int(self.clock.now_s())
         url = route.signer.presign(
             method=method,

@@ -94,6 +94,8 @@ def _is_file_same(around: Surroundings, item: Item, file: SourceFile, look: Look
 
 def _has_etag(around: Surroundings, item: Item, file: SourceFile) -> Flow[bool]:
     """Whether the file has the content of the source's ETag, as far as can be told without asking anybody."""
+    if around.sites[item.site].is_directory:
+        return False
     if etag.is_md5(item.etag):
         [value] = yield from pieces_of(around, file, file.size, max(file.size, 1), "MD5")
         return value == item.etag

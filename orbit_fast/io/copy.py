@@ -224,7 +224,8 @@ def _with_defaults(headers: encode.Headers, defaults: encode.Headers) -> encode.
 
 def _prove(around: Surroundings, item: Item, copied_etag: str) -> Flow[tuple[Verified, ObjectFacts | None]]:
     """Equal MD5 ETags prove a copy for nothing; otherwise both objects are looked at."""
-    if item.etag == copied_etag and etag.is_md5(copied_etag):
+    is_md5 = etag.is_md5(copied_etag) and not around.sites[item.site].is_directory
+    if is_md5 and item.etag == copied_etag:
         return Verified.ETAG, None
     return (yield from _compare(around, item, ""))
 

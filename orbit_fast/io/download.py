@@ -39,6 +39,8 @@ from orbit_fast.core.plan import decide
 from orbit_fast.core.plan import decide_archived
 from orbit_fast.core.plan import needs_destination
 from orbit_fast.io.directories import sync_upwards
+from orbit_fast.io.diskerrors import Side
+from orbit_fast.io.diskerrors import local_error
 from orbit_fast.io.files import LandingFile
 from orbit_fast.io.flow import Call
 from orbit_fast.io.flow import Flow
@@ -318,10 +320,25 @@ def end_early(around: Surroundings, item: Item) -> Ending | None:
             existing = None
         reason = decide((item.size, item.mtime_ns), existing, selection)
         if reason:
+            _check_spelling(around, item)
             return Ending(Status.SKIPPED, Landed(size=item.size), reason)
     if around.settings.output.dry_run:
         return Ending(Status.PLANNED, Landed(size=item.size))
     return None
+
+
+def _check_spelling(around: Surroundings, item: Item) -> None:
+    """What stands there is no reason to leave an object out whose name only the file system takes for its own.
+
+    Raises:
+        NameConflict: it is spelt differently.
+        LocalError: a directory cannot be listed.
+    """
+    try:
+        if item.root and not around.settings.output.dry_run:
+            around.landings.directories.spellings.check_path(item.path, item.root)
+    except OSError as error:
+        raise local_error(error, item.path, Side.DESTINATION) from None
 
 
 def _make_directory(around: Surroundings, item: Item) -> Ending:

@@ -6,7 +6,8 @@ acceleration, dual-stack, FIPS, ARNs, a profile's ``endpoint_url``) is decided b
 evaluated with the parameters that botocore's own client would give it; no request is made.
 
 Custom endpoints are addressed path style unless ``virtual`` is asked for; names that cannot stand in a host name are
-path style everywhere.
+path style everywhere. Directory buckets (S3 Express One Zone) are the other way round: virtual-host style unless
+``path`` is asked for, and signed for their own service, with the keys of a session unless that is switched off.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from orbit_fast.core.directory_buckets import is_directory_bucket
 from orbit_fast.core.errors import InvalidConfig
 from orbit_fast.core.model import Endpoint
 from orbit_fast.core.model import Site
@@ -48,6 +50,11 @@ _FOUR_NUMBERS: Final = re.compile(r"(\d+\.){3}\d+")
 _ACCELERATED: Final = frozenset({"s3-accelerate.amazonaws.com", "s3-accelerate.dualstack.amazonaws.com"})
 _CONFIG_LIMIT: Final = 1 << 20  # bytes of a configuration file that are looked through for a word
 _YES: Final = frozenset({"true", "1"})
+_NO_SESSIONS: Final = "s3_disable_express_session_auth"
+_NO_SESSIONS_VARIABLE: Final = "AWS_S3_DISABLE_EXPRESS_SESSION_AUTH"
+_EXPRESS: Final = "s3express"
+_EXPRESS_SCHEME: Final = "sigv4-s3express"
+"""The signing name of directory buckets, and what the rules call a signature with a session's keys."""
 
 
 def needs_botocore(settings: ClientSettings, environment: Mapping[str, str], bucket: str) -> bool:
@@ -58,6 +65,8 @@ def needs_botocore(settings: ClientSettings, environment: Mapping[str, str], buc
     words = [b"region"] if not _given_region(settings, environment) else []
     if settings.addressing_style == "auto":
         words.append(b"addressing_style")
+    if is_directory_bucket(bucket) and not environment.get(_NO_SESSIONS_VARIABLE):
+        words.append(_NO_SESSIONS.encode())
     return any(_mentions(path, words) for path in _config_files(settings, environment)) if words else False
 
 
@@ -83,6 +92,7 @@ def resolve_site(
         url, origin = _given_endpoint(settings, environment)
         region = _given_region(settings, environment) or DEFAULT_REGION
         endpoint = custom_endpoint(url, bucket, region=region, settings=settings, origin=origin)
+        endpoint = _without_sessions(endpoint, environment.get(_NO_SESSIONS_VARIABLE))
     return Site(
         number=number,
         bucket=bucket,
@@ -125,13 +135,21 @@ def custom_endpoint(url: str, bucket: str, *, region: str, settings: ClientSetti
     if settings.use_acceleration:
         raise InvalidConfig(f"--use-acceleration is for AWS's own hosts; it does not go with {origin} {url!r}")
     host, base = parts.hostname or "", parts.path.rstrip("/")
+    is_directory = is_directory_bucket(bucket)
     is_virtual = settings.addressing_style == "virtual" or (
-        settings.addressing_style == "auto" and host in _ACCELERATED
+        settings.addressing_style == "auto" and (is_directory or host in _ACCELERATED)
     )
     if is_virtual and not _is_address(host) and _fits_host(bucket, parts.scheme):
-        return _endpoint(parts, host=f"{bucket}.{host}", path=base, region=region)
-    path = f"{base}/{quote(bucket, safe='-_.~')}" if bucket else base
-    return _endpoint(parts, host=host, path=path, region=region)
+        endpoint = _endpoint(parts, host=f"{bucket}.{host}", path=base, region=region)
+    else:
+        path = f"{base}/{quote(bucket, safe='-_.~')}" if bucket else base
+        endpoint = _endpoint(parts, host=host, path=path, region=region)
+    return msgspec.structs.replace(endpoint, signing_name=_EXPRESS, has_sessions=True) if is_directory else endpoint
+
+
+def _without_sessions(endpoint: Endpoint, said: object) -> Endpoint:
+    """The same endpoint, signed for with the caller's own keys where the setting says that no session is wanted."""
+    return msgspec.structs.replace(endpoint, has_sessions=False) if _is_true(said) else endpoint
 
 
 def _endpoint(parts: SplitResult, *, host: str, path: str, region: str) -> Endpoint:
@@ -258,7 +276,8 @@ def _endpoint_by_rules(bucket: str, settings: ClientSettings, environment: Mappi
     _check_region(region)
     if url and not bucket.startswith("arn:"):
         chosen = msgspec.structs.replace(settings, addressing_style=style)
-        return custom_endpoint(url, bucket, region=region, settings=chosen, origin=origin)
+        endpoint = custom_endpoint(url, bucket, region=region, settings=chosen, origin=origin)
+        return _without_sessions(endpoint, session.get_config_variable(_NO_SESSIONS))
     parameters: dict[str, Any] = {
         "Region": region,
         "ForcePathStyle": style == "path" and not accelerate and not bucket.startswith("arn:"),
@@ -267,6 +286,7 @@ def _endpoint_by_rules(bucket: str, settings: ClientSettings, environment: Mappi
         and (not chosen_region or (s3.get("us_east_1_regional_endpoint") or "legacy") == "legacy"),
         "UseArnRegion": s3.get("use_arn_region") is None or _is_true(s3["use_arn_region"]),
         "DisableMultiRegionAccessPoints": _is_true(s3.get("s3_disable_multiregion_access_points")),
+        "DisableS3ExpressSessionAuth": _is_true(session.get_config_variable(_NO_SESSIONS)),
     }
     if bucket:
         parameters["Bucket"] = bucket
@@ -314,17 +334,23 @@ def _evaluate(session: Session, parameters: dict[str, Any], *, is_custom: bool) 
         raise InvalidConfig(f"{' '.join(str(error).split())} ({bucket or 'the list of buckets'})") from None
     parts = urlsplit(found.url)
     schemes = {scheme["name"]: scheme for scheme in found.properties.get("authSchemes", [])}
-    if schemes and "sigv4" not in schemes:
+    scheme = schemes.get("sigv4") or schemes.get(_EXPRESS_SCHEME)
+    if schemes and scheme is None:
         kinds = ", ".join(schemes)
         raise InvalidConfig(f"this kind of bucket needs signatures that orbit does not make ({kinds}): {bucket}")
-    scheme = schemes.get("sigv4", {})
+    scheme = scheme or {}
     endpoint = _endpoint(
         parts,
         host=parts.hostname or "",
         path=parts.path.rstrip("/"),
         region=scheme.get("signingRegion") or parameters["Region"],
     )
-    return msgspec.structs.replace(endpoint, signing_name=scheme.get("signingName") or "s3", is_custom=is_custom)
+    return msgspec.structs.replace(
+        endpoint,
+        signing_name=scheme.get("signingName") or "s3",
+        is_custom=is_custom,
+        has_sessions=scheme.get("name") == _EXPRESS_SCHEME,
+    )
 
 
 def _is_true(value: object) -> bool:

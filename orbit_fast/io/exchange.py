@@ -55,10 +55,22 @@ class Exchange:
         failure: why there is no good answer, or None. An answer with a bad status is not a failure here.
         holder: who can abandon it now.
         was_sent: a connection has begun to send it.
+        is_of_directory: a directory bucket answers: its reply is marked as such.
         is_second_chance: it met a stale connection and is on its way over a new one.
     """
 
-    __slots__ = ("call", "content", "failure", "head", "holder", "is_second_chance", "on_end", "payload", "was_sent")
+    __slots__ = (
+        "call",
+        "content",
+        "failure",
+        "head",
+        "holder",
+        "is_of_directory",
+        "is_second_chance",
+        "on_end",
+        "payload",
+        "was_sent",
+    )
 
     def __init__(self, call: Call, payload: bytes, on_end: Callable[[Exchange], None]) -> None:
         self.call = call
@@ -69,6 +81,7 @@ class Exchange:
         self.failure: S3Error | None = None
         self.holder: Holder | None = None
         self.was_sent = False
+        self.is_of_directory = False
         self.is_second_chance = False
 
     def abandon(self, failure: S3Error) -> None:
@@ -79,6 +92,8 @@ class Exchange:
     def end(self) -> None:
         """Tell whoever asked. Called once, by the holder."""
         self.holder = None
+        if self.failure is not None:
+            self.failure.__traceback__ = None  # its frames hold this exchange, and it holds them
         self.on_end(self)
 
     def __repr__(self) -> str:

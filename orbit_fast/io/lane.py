@@ -187,13 +187,14 @@ class Lane:
             return None
         clock = self._client.clock
         second = int(clock.now_s())
+        signer = route.signer if route.session is None else route.lasting_signer
         face = self._faces.get(site)
-        if face is not None and face.second == second and face.route is route and face.signer is route.signer:
+        if face is not None and face.second == second and face.route is route and face.signer is signer:
             return face
         # None of what makes a site special is frequent enough to be fast.
-        if route.signer is None or route.site.request_payer or not self._around.ladder.step(site).has_checksum:
+        if signer is None or route.site.request_payer or not self._around.ladder.step(site).has_checksum:
             return None
-        face = self._faces[site] = Face(route, route.signer, second, clock.offset_s)
+        face = self._faces[site] = Face(route, signer, second, clock.offset_s)
         return face
 
     def _new_put(self, face: Face, item: Item) -> tuple[Skeleton, str] | None:

@@ -2,13 +2,14 @@
 
 A page is accepted only when it is whole and plausible (right root element, keys that begin with the prefix and go on
 after the page before, a token where it says that there is more); anything else is an incomplete listing and an error,
-never a shorter list.
+never a shorter list. Directory buckets list in no order: theirs say so, and whoever needs one sorts.
 """
 
 from __future__ import annotations
 
 from orbit_fast.core import decode
 from orbit_fast.core import encode
+from orbit_fast.core.directory_buckets import listable_prefix
 from orbit_fast.core.errors import BadReply
 from orbit_fast.core.errors import NotFound
 from orbit_fast.core.limits import MAX_PAGE_BYTES
@@ -32,7 +33,10 @@ def list_page(around: Surroundings, order: ListPage) -> Flow[Page]:
     Raises:
         S3Error: it could not be had, or is not to be believed.
     """
-    if around.sites[order.site].use_list_v1:
+    site = around.sites[order.site]
+    if site.is_directory:
+        return (yield from _unsorted_page(order))
+    if site.use_list_v1:
         request = encode.list_objects_v1(
             prefix=order.prefix,
             delimiter=order.delimiter,
@@ -64,6 +68,39 @@ def list_page(around: Surroundings, order: ListPage) -> Flow[Page]:
         entries=listing.entries,
         prefixes=listing.prefixes,
         next_token=listing.next_token if listing.is_truncated else "",
+    )
+
+
+def _unsorted_page(order: ListPage) -> Flow[Page]:
+    """Fetch one page of a directory bucket: keys in no order, of the directory that the prefix stands in.
+
+    Raises:
+        S3Error: it could not be had, or is not to be believed.
+    """
+    assert not order.start_after, "only what is sorted is listed in stretches"
+    prefix = order.prefix
+    asked = listable_prefix(prefix)
+    request = encode.list_objects_v2(
+        prefix=asked, delimiter=order.delimiter, token=order.token, max_keys=order.max_keys
+    )
+
+    def check(reply: Reply) -> decode.Listing:
+        listing = decode.list_objects_v2(reply)
+        decode.check_page(listing, prefix=asked, token=order.token, is_ordered=False)
+        return listing
+
+    reply = yield Call(request=request, site=order.site, max_body=MAX_PAGE_BYTES, check=check)
+    listing: decode.Listing = reply.decoded
+    entries, prefixes = listing.entries, listing.prefixes
+    if prefix != asked:
+        entries = tuple(entry for entry in entries if entry.key.startswith(prefix))
+        prefixes = tuple(one for one in prefixes if one.startswith(prefix))
+    return Page(
+        number=order.number,
+        entries=entries,
+        prefixes=prefixes,
+        next_token=listing.next_token if listing.is_truncated else "",
+        is_sorted=False,
     )
 
 

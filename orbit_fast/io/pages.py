@@ -15,15 +15,18 @@ from typing import TypeVar
 from orbit_fast.core.decode_buckets import BucketsPage
 from orbit_fast.core.decode_buckets import list_buckets
 from orbit_fast.core.decode_fields import bad_listing
+from orbit_fast.core.decode_listing import Trail
 from orbit_fast.core.decode_listing import UploadsPage
 from orbit_fast.core.decode_listing import list_multipart_uploads
 from orbit_fast.core.decode_versions import ListedVersion
 from orbit_fast.core.encode import list_buckets as ask_for_buckets
 from orbit_fast.core.encode import list_multipart_uploads as ask_for_uploads
+from orbit_fast.core.errors import NotFound
 from orbit_fast.core.errors import UploadGone
 from orbit_fast.core.limits import MAX_PAGE_BYTES
 from orbit_fast.core.limits import MAX_PAGE_KEYS
 from orbit_fast.core.messages import ListPage
+from orbit_fast.core.messages import Stat
 from orbit_fast.core.model import Entry
 from orbit_fast.core.model import Reply
 from orbit_fast.core.reach import Stretch
@@ -31,7 +34,9 @@ from orbit_fast.io.flow import PAUSE
 from orbit_fast.io.flow import Call
 from orbit_fast.io.flow import Flow
 from orbit_fast.io.listing import list_page
+from orbit_fast.io.listing import stat
 from orbit_fast.io.parallel_pages import ParallelPages
+from orbit_fast.io.sorted_listing import SortedPages
 from orbit_fast.io.task import TaskSurroundings
 from orbit_fast.io.together import raised
 from orbit_fast.io.versions import list_versions_page
@@ -111,11 +116,25 @@ def read_pages(
     """
     if all_versions:
         return SerialPages(given, lambda: _versions(site, stretch, ("", "")))
+    if given.around.sites[site].is_directory:
+        unsorted = _unsorted_pages(given, site, stretch)
+        return SortedPages(unsorted) if in_order and not stretch.is_exact else unsorted
     if not stretch.delimiter and not stretch.is_exact:
         return ParallelPages(given, site, stretch.prefix, in_order=in_order)
     max_keys = 1 if stretch.is_exact else MAX_PAGE_KEYS  # keys come in order: the prefix itself is the first
     first = ListPage(0, site, stretch.prefix, "", stretch.delimiter, max_keys=max_keys)
     return SerialPages(given, lambda: _objects(given, first))
+
+
+def _unsorted_pages(given: TaskSurroundings, site: int, stretch: Stretch) -> Pages[Haul]:
+    """The pages of a listing of a directory bucket, as they come. One key is not listed, but looked up."""
+    if stretch.is_exact:
+        return SerialPages(given, lambda: _one_object(given, site, stretch.prefix))
+    if not stretch.delimiter:
+        return ParallelPages(given, site, stretch.prefix)
+    trail = Trail()
+    first = ListPage(0, site, stretch.prefix, "", stretch.delimiter)
+    return SerialPages(given, lambda: _objects(given, first, trail))
 
 
 def read_buckets(given: TaskSurroundings, site: int) -> Pages[BucketsPage]:
@@ -125,15 +144,26 @@ def read_buckets(given: TaskSurroundings, site: int) -> Pages[BucketsPage]:
 
 def read_uploads(given: TaskSurroundings, site: int, prefix: str = "") -> Pages[UploadsPage]:
     """The bucket's unfinished uploads, page by page, of keys that begin with `prefix` where the service heeds it."""
-    return SerialPages(given, lambda: uploads_page(site, prefix, ("", "")))
+    asked = given.around.sites[site].listable(prefix)
+    return SerialPages(given, lambda: uploads_page(site, asked, ("", "")))
 
 
 Next = Callable[[], Flow[tuple[P, Any]]] | None
 """How the page behind this one is fetched; None where this is the last."""
 
 
-def _objects(given: TaskSurroundings, order: ListPage) -> Flow[tuple[Haul, Next[Haul]]]:
+def _one_object(given: TaskSurroundings, site: int, key: str) -> Flow[tuple[Haul, Next[Haul]]]:
+    try:
+        found = yield from stat(given.around, Stat(0, site, key))
+    except NotFound:
+        return ((), ()), None
+    return ((found.entry,), ()), None
+
+
+def _objects(given: TaskSurroundings, order: ListPage, trail: Trail | None = None) -> Flow[tuple[Haul, Next[Haul]]]:
     page = yield from list_page(given.around, order)
+    if trail is not None:
+        trail.follow(page.next_token)
     haul: Haul = (page.entries, page.prefixes)
     if not page.next_token or order.max_keys == 1:
         return haul, None
@@ -147,7 +177,7 @@ def _objects(given: TaskSurroundings, order: ListPage) -> Flow[tuple[Haul, Next[
         last_key=last or order.last_key,
         max_keys=order.max_keys,
     )
-    return haul, lambda: _objects(given, following)
+    return haul, lambda: _objects(given, following, trail)
 
 
 def _versions(site: int, stretch: Stretch, marker: tuple[str, str]) -> Flow[tuple[Haul, Next[Haul]]]:

@@ -15,6 +15,8 @@ from functools import partial
 from typing import Any
 from typing import Final
 
+from orbit_fast.core.decode_listing import Trail
+from orbit_fast.core.errors import BadReply
 from orbit_fast.core.errors import Cancelled
 from orbit_fast.core.errors import S3Error
 from orbit_fast.core.keyspace import Ask
@@ -66,7 +68,8 @@ class ParallelPages:
         given: what the task is given.
         site: which bucket.
         prefix: of the keys.
-        in_order: pages are given in the order of keys; else as they come, each key once.
+        in_order: pages are given in the order of keys; else as they come, each key once. Of a service that does not
+            sort they always come as it sends them.
     """
 
     def __init__(self, given: TaskSurroundings, site: int, prefix: str, *, in_order: bool = True) -> None:
@@ -77,6 +80,7 @@ class ParallelPages:
         self._together = given.together(limit=AT_ONCE)
         self._ready: deque[Sequence[Entry]] = deque()
         self._failure: S3Error | None = None
+        self._trail = Trail()
         self._pace = PagePace(given.around.monotonic_s)
 
     def next(self) -> Flow[tuple[tuple[Entry, ...], tuple[str, ...]] | None]:
@@ -123,6 +127,13 @@ class ParallelPages:
                 self._failure = self._failure or result
             return
         page: Page = result
+        if not page.is_sorted:
+            self._space.stay_whole()
+            try:
+                self._trail.follow(page.next_token)
+            except BadReply as error:
+                self._failure = self._failure or error
+                return
         self._pace.came(asked_s, is_full=bool(page.next_token))
         self._space.answer(ask.number, [entry.key for entry in page.entries], page.entries, page.next_token)
         self._ready.extend(self._space.take())

@@ -149,8 +149,7 @@ class Sent(abc.ABC):
         run = TakenOver(shared.client, self.flow(), shared.owner.taken_over(self.item), self)
         self.run = run
         shared.client.adopt(run)
-        run.begin()
-        return run.exchange
+        return run.take_up()
 
     @abc.abstractmethod
     def look(self, data: bytearray, size: int) -> Look:
@@ -292,6 +291,8 @@ class Download(Sent):
         self.checksum = None
         self.verified = Verified.ETAG
         tag = self.item.etag
+        if self.face.site.is_directory:
+            return False
         return etag.is_md5(tag, encryption.decode("ascii")) and (
             hashlib.md5(body, usedforsecurity=False).hexdigest() == tag
         )
@@ -328,21 +329,27 @@ class Download(Sent):
 
 
 class TakenOver(Run[Any]):
-    """A run whose first try was made on the lane.
+    """A run whose first try was made on the lane."""
 
-    Attributes:
-        exchange: that try, once the flow has asked for what was sent; None where it asks for something else: then the
-            run makes its own first try, and what the lane sent is forgotten.
-    """
-
-    __slots__ = ("_parcel", "exchange")
+    __slots__ = ("_first", "_parcel")
 
     def __init__(
         self, client: Client, flow: Flow[Ending], on_done: Callable[[Ending | S3Error], None], parcel: Sent
     ) -> None:
         super().__init__(client, flow, on_done)
         self._parcel: Sent | None = parcel
-        self.exchange: Exchange | None = None
+        self._first: Exchange | None = None
+
+    def take_up(self) -> Exchange | None:
+        """Run the flow up to its first call; the try that was made of it, where that asks for what was sent.
+
+        Where it asks for something else the run makes its own first try, and what the lane sent is forgotten. Nothing
+        of it is kept here either way: the run would keep itself, and a megabyte with it, until cycles are looked for.
+        """
+        self.begin()
+        first = self._first
+        self._first = self._parcel = None
+        return first
 
     def _send(self) -> None:
         parcel, self._parcel = self._parcel, None
@@ -355,8 +362,9 @@ class TakenOver(Run[Any]):
         self._started_s = parcel.started_s
         face = parcel.face
         self._site, self._signer, self._offset_s = face.site, face.signer, face.offset_s
-        self.exchange = self._exchange = Exchange(call, parcel.payload, self._ended)
-        self.exchange.was_sent = True
+        self._first = self._exchange = Exchange(call, parcel.payload, self._ended)
+        self._first.is_of_directory = face.site.is_directory
+        self._first.was_sent = True
 
 
 def _learnt(replies: PlainReplies, data: bytearray, size: int) -> Any:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from dataclasses import field
 
 from orbit_fast.core.chunked import ChunkedDecoder
+from orbit_fast.core.directory_buckets import MARK
 from orbit_fast.core.errors import BadReply
 from orbit_fast.core.http1 import ReplyHead
 from orbit_fast.core.http1 import find_head_end
@@ -199,6 +200,8 @@ class ReplyReader:
         self._partial = rest or None
 
     def _begin_body(self, exchange: Exchange, head: ReplyHead, has_more: bool) -> None:  # noqa: FBT001 - hot path
+        if exchange.is_of_directory:
+            head.headers[MARK] = "1"
         exchange.head = head
         if not head.keeps_alive or head.status in _GIVEN_UP:
             self.is_last = True

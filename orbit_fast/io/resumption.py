@@ -303,7 +303,7 @@ def _is_passing(error: S3Error) -> bool:
 def _abort_unheard(around: Surroundings, item: Item, since_ns: int) -> Flow[None]:
     """Abort uploads of this key that were created when somebody was about to, and that nobody has used."""
     try:
-        for found in (yield from _uploads_of(item)):
+        for found in (yield from _uploads_of(around, item)):
             if not since_ns - BEFORE_NS <= found.initiated_ns <= since_ns + AFTER_NS:
                 continue
             begun = Begun(item.number, token=found.upload_id)
@@ -318,11 +318,12 @@ def _abort_unheard(around: Surroundings, item: Item, since_ns: int) -> Flow[None
             raise  # else the service does not tell, and nobody will ever know
 
 
-def _uploads_of(item: Item) -> Flow[list[UnfinishedUpload]]:
-    """The unfinished uploads of this very key."""
-    page, following = yield from uploads_page(item.site, item.key, ("", ""))
+def _uploads_of(around: Surroundings, item: Item) -> Flow[list[UnfinishedUpload]]:
+    """The unfinished uploads of this very key: where they are sorted by keys, they come first."""
+    site = around.sites[item.site]
+    page, following = yield from uploads_page(item.site, site.listable(item.key), ("", ""))
     found = [one for one in page.uploads if one.key == item.key]
-    while following is not None and found and page.uploads[-1].key == item.key:
+    while following is not None and (site.is_directory or (found and page.uploads[-1].key == item.key)):
         page, following = yield from following()
         found += [one for one in page.uploads if one.key == item.key]
     return found

@@ -59,6 +59,7 @@ class Repair(enum.Flag):
     CREDENTIALS = enum.auto()
     CLOCK = enum.auto()
     REGION = enum.auto()
+    SESSION = enum.auto()
 
 
 class Tries:
@@ -171,6 +172,7 @@ class Run(Generic[T]):
             self._end(stop.value)
         except S3Error as error:
             error.attempts = error.attempts or self._attempt
+            _forget_frames(error)
             self._end(error)
         except Exception as error:  # noqa: BLE001 - a mistake in a flow ends that flow, not the process's other work
             self._end_mistaken(error)
@@ -214,13 +216,7 @@ class Run(Generic[T]):
             self._end(Cancelled("cancelled"))
 
     def _end_mistaken(self, error: Exception) -> None:
-        if isinstance(error, S3Error):
-            self._end(error)
-            return
-        self._client.loop.call_exception_handler({"message": FLOW_MISTAKE, "exception": error})
-        failure = Internal(f"{type(error).__name__}: {error}")
-        failure.__cause__ = error
-        self._end(failure)
+        self._end(error if isinstance(error, S3Error) else _told(self._client, error))
 
     def _end(self, result: T | S3Error) -> None:
         self._is_ended = True
@@ -234,6 +230,9 @@ class Run(Generic[T]):
         client, call = self._client, self._call
         assert call is not None
         self._timer = None
+        route = client.find_route(call.site)
+        if route is not None and route.lacks_session(call.request.operation, self._session_came):
+            return
         self._attempt += 1
         try:
             route = client.route(call.site)
@@ -254,11 +253,25 @@ class Run(Generic[T]):
         except Exception as error:  # noqa: BLE001 - what a call brings along is its flow's, and so are its mistakes
             self._throw_mistake(error)
             return
-        self._site, self._signer, self._offset_s = route.site, route.signer, client.clock.offset_s
+        self._site, self._offset_s = route.site, client.clock.offset_s
+        self._signer = route.signer_of(call.request.operation)
         client.counters.requests += 1
         exchange = Exchange(call, payload, self._ended)
+        exchange.is_of_directory = route.site.is_directory
         self._exchange = exchange
         route.pool.submit(exchange)
+
+    def _session_came(self, failure: S3Error | None) -> None:
+        """The session that this waited for is there, or will not be. From the loop, as in `_send_again`."""
+        if not self._is_ended:
+            self._timer = self._client.loop.call_later(0, self._after_session, failure)
+
+    def _after_session(self, failure: S3Error | None) -> None:
+        self._timer = None
+        if failure is None:
+            self._send()
+        else:
+            self._throw(failure)
 
     def _refused(self, failure: S3Error) -> None:
         """The breaker did not let the try out."""
@@ -276,7 +289,7 @@ class Run(Generic[T]):
             self._close()
             return
         try:
-            answer = self._answer_of(exchange)
+            answer = _answer_of(self._client, self._site, exchange, self._attempt)
         except Exception as error:  # noqa: BLE001 - as in `_send`
             self._throw_mistake(error)
             return
@@ -285,31 +298,18 @@ class Run(Generic[T]):
         else:
             self._advance(lambda: self._flow.send(answer))
 
-    def _answer_of(self, exchange: Exchange) -> Reply | S3Error:
-        """What a try brought: a reply that says success and holds none of the failures that hide in one, or why not."""
-        failure, head, request = exchange.failure, exchange.head, exchange.call.request
-        breaker = self._client.route(exchange.call.site).breaker
-        if head is not None:
-            breaker.record_answer()
-        elif isinstance(failure, Network):
-            breaker.record_failure(failure, self._client.clock.monotonic_s())
-        if failure is not None:
-            return failure
-        assert head is not None, "an exchange ends with a reply or a failure"
-        bucket = self._site.bucket if self._site is not None else ""
-        if head.status >= 300:
-            return error_of(head.status, head.headers, exchange.content, request=request, bucket=bucket)
-        reply = Reply(status=head.status, headers=head.headers, body=exchange.content, attempts=self._attempt)
-        hidden = hidden_failure(reply, request=request, bucket=bucket) if exchange.call.sink is None else None
-        return hidden or _checked(exchange.call, reply)
-
     # --- after a failure ---------------------------------------------------------------------------------------------
 
     def _fail(self, failure: S3Error, exchange: Exchange) -> None:
         """Repair and send again, or wait and send again, or tell the flow."""
         if isinstance(failure, RateLimitExceeded):
             self._client.counters.throttles += 1
-        if isinstance(failure, ExpiredCredentials | ClockSkew | WrongRegion) and self._repair(failure, exchange):
+        route = self._client.route(exchange.call.site)
+        if route.forgets_session(failure, exchange.call.request, self._signer):
+            if self._is_first(Repair.SESSION):
+                self._send_again()
+                return
+        elif isinstance(failure, ExpiredCredentials | ClockSkew | WrongRegion) and self._repair(failure, exchange):
             return
         self._wait_or_throw(failure, was_sent=exchange.was_sent)
 
@@ -397,6 +397,44 @@ class Run(Generic[T]):
             self._client.unpark(self)
 
 
+def _told(client: Client, mistake: Exception) -> Internal:
+    """A flow's mistake as the failure that its owner is told, once the loop's exception handler has heard of it."""
+    client.loop.call_exception_handler({"message": FLOW_MISTAKE, "exception": mistake})
+    failure = Internal(f"{type(mistake).__name__}: {mistake}")
+    failure.__cause__ = mistake
+    return failure
+
+
+def _answer_of(client: Client, site: Site | None, exchange: Exchange, attempt: int) -> Reply | S3Error:
+    """What a try brought: a reply that says success and holds none of the failures that hide in one, or why not."""
+    failure, head, request = exchange.failure, exchange.head, exchange.call.request
+    breaker = client.route(exchange.call.site).breaker
+    if head is not None:
+        breaker.record_answer()
+    elif isinstance(failure, Network):
+        breaker.record_failure(failure, client.clock.monotonic_s())
+    if failure is not None:
+        return failure
+    assert head is not None, "an exchange ends with a reply or a failure"
+    bucket = site.bucket if site is not None else ""
+    if head.status >= 300:
+        return error_of(head.status, head.headers, exchange.content, request=request, bucket=bucket)
+    reply = Reply(status=head.status, headers=head.headers, body=exchange.content, attempts=attempt)
+    hidden = hidden_failure(reply, request=request, bucket=bucket) if exchange.call.sink is None else None
+    return hidden or _checked(exchange.call, reply)
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """Let go of what the frames hold that an error has passed, and the errors that it came of.
+
+    They hold the bytes of the request, and the error itself: all of it would stay until cycles are looked for, which
+    counts objects and not bytes.
+    """
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
+
+
 def _checked(call: Call, reply: Reply) -> Reply | S3Error:
     """The reply, once the call's own check has found nothing wrong with it."""
     if call.check is None:
@@ -404,6 +442,7 @@ def _checked(call: Call, reply: Reply) -> Reply | S3Error:
     try:
         reply.decoded = call.check(reply)
     except S3Error as error:
+        _forget_frames(error)
         return error
     return reply
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import dataclasses
 import hashlib
 from collections.abc import Callable
 from collections.abc import Sequence
@@ -447,7 +446,7 @@ def _bare(order: Finish, customer_key: encode.Headers) -> Request:
     request = encode.complete_multipart_upload(
         order.item.key, upload_id=order.begun.token, parts=order.parts, algorithm=""
     )
-    return dataclasses.replace(request, headers=customer_key)
+    return replace(request, headers=customer_key)
 
 
 def abandon(_around: Surroundings, item: Item, begun: Begun) -> Flow[None]:

@@ -90,6 +90,8 @@ def _is_proven_by_listing(around: Surroundings, roots: tuple[Root, Root], pair: 
 
     An ETag that is no MD5, for the object is encrypted with a key of its own, equals no other object's, and no MD5.
     """
+    if any(root.site >= 0 and around.sites[root.site].is_directory for root in roots):
+        return False
     if not (roots[0].path or roots[1].path):
         first, second = (known.etag for known in pair)
         return first == second and bool(etag.is_md5(first) or etag.parts_of(first))

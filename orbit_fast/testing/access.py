@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from orbit_fast.testing.call import Call
+from orbit_fast.testing.directories import UNKNOWN
 from orbit_fast.testing.exchange import HttpResponse
 from orbit_fast.testing.exchange import Refusal
 from orbit_fast.testing.store import Bucket
@@ -28,6 +29,8 @@ def answered(call: Call, operation: Callable[[Call], HttpResponse]) -> HttpRespo
         return operation(call)
     if call.request.operation in bucket.denied:
         raise Refusal("AccessDenied")
+    if bucket.is_directory and call.request.operation in UNKNOWN:
+        raise Refusal("NotImplemented")
     is_charged = bucket.requester_pays and call.request.operation not in _FREE
     if is_charged:
         check_payer(call, bucket)

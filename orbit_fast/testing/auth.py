@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 from urllib.parse import unquote_to_bytes
 
+from orbit_fast.testing import directories
 from orbit_fast.testing.aws_chunked import STREAMING
 from orbit_fast.testing.exchange import HttpRequest
 from orbit_fast.testing.exchange import Proof
@@ -53,11 +54,19 @@ class Verifier:
     Attributes:
         identities: access key to identity; tests may change it while the server runs.
         region: the only region that may be signed for.
+        sessions: of directory buckets.
     """
 
     def __init__(
-        self, identities: dict[str, Identity], region: str, now: Callable[[], float], *, allow_anonymous: bool
+        self,
+        identities: dict[str, Identity],
+        region: str,
+        now: Callable[[], float],
+        *,
+        allow_anonymous: bool,
+        sessions: directories.Sessions | None = None,
     ) -> None:
+        self.sessions = sessions or directories.Sessions()
         self.identities = identities
         self.region = region
         self._now = now
@@ -149,11 +158,13 @@ class Verifier:
         )
 
     def _check(self, request: HttpRequest, claim: _Claim) -> Proof:
-        identity = self.identities.get(claim.access_key)
+        session = self.sessions.find(claim.access_key)
+        identity = self.identities.get(claim.access_key) if session is None else session.identity
         if identity is None:
             raise Refusal("InvalidAccessKeyId", AWSAccessKeyId=claim.access_key)
         if claim.region != self.region:
             raise self._wrong_region(claim.region)
+        _check_service(request, claim, session)
         _check_signed_headers(request, claim)
         canonical = canonical_request(request, claim.signed_headers, claim.query, claim.payload_hash)
         hashed = hashlib.sha256(canonical).hexdigest()
@@ -168,7 +179,8 @@ class Verifier:
                 SignatureProvided=claim.signature,
                 CanonicalRequest=canonical.decode("utf-8", "replace"),
             )
-        self._check_token(identity, request.headers.get("x-amz-security-token") or dict(claim.query).get(_TOKEN, ""))
+        names = (_TOKEN_HEADER, _TOKEN) if session is None else (_SESSION_HEADER, _SESSION)
+        self._check_token(identity, request.headers.get(names[0]) or dict(claim.query).get(names[1], ""))
         return Proof(
             identity=identity,
             signing_key=key,
@@ -195,6 +207,9 @@ class Verifier:
 
 
 _TOKEN = "X-Amz-Security-Token"  # noqa: S105 (the name of a parameter)
+_TOKEN_HEADER = "x-amz-security-token"  # noqa: S105 (the name of a header)
+_SESSION = "X-Amz-S3session-Token"
+_SESSION_HEADER = "x-amz-s3session-token"
 _USE_V4 = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
 
 
@@ -220,7 +235,7 @@ def _split_credential(text: str, code: str) -> tuple[str, str, str, str]:
     access_key, *scope = text.split("/")
     if len(scope) != 4 or scope[3] != "aws4_request" or len(scope[0]) != 8 or not access_key:
         raise Refusal(code, 'The Credential is malformed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request"')
-    if scope[2] != "s3":
+    if scope[2] not in {"s3", directories.SERVICE}:
         raise Refusal(
             code, f'The Credential is malformed; incorrect service "{scope[2]}". This endpoint belongs to "s3".'
         )
@@ -255,6 +270,26 @@ def _payload_hash(request: HttpRequest, default: str) -> str:
         ArgumentName="x-amz-content-sha256",
         ArgumentValue=value,
     )
+
+
+def _check_service(request: HttpRequest, claim: _Claim, session: directories.Session | None) -> None:
+    """The request is signed for the service that its bucket belongs to, and with keys that are good for it.
+
+    Raises:
+        Refusal: it is not.
+    """
+    expected = directories.SERVICE if directories.is_directory(request.bucket) else "s3"
+    if claim.service != expected:
+        raise Refusal(
+            "AuthorizationHeaderMalformed",
+            f'The Credential is malformed; incorrect service "{claim.service}". This endpoint belongs to "{expected}".',
+        )
+    is_sent = _SESSION_HEADER in request.headers or any(name == _SESSION for name, _ in claim.query)
+    if session is None:
+        if is_sent:
+            raise Refusal("InvalidToken")
+    elif session.bucket != request.bucket or request.operation in directories.OWN_KEYS:
+        raise Refusal("AccessDenied")
 
 
 def _check_signed_headers(request: HttpRequest, claim: _Claim) -> None:

@@ -110,6 +110,20 @@ def head_bucket(call: Call) -> HttpResponse:
     return HttpResponse(headers=[("x-amz-bucket-region", call.settings.region)], length=0)
 
 
+def create_session(call: Call) -> HttpResponse:
+    """CreateSession of a directory bucket."""
+    if not call.bucket.is_directory:
+        raise Refusal("MethodNotAllowed", Method=call.request.method)
+    identity = call.store.sessions.begin(call.bucket.name, call.store.now()).identity
+    inner = (
+        element("SessionToken", identity.token)
+        + element("SecretAccessKey", identity.secret_key)
+        + element("AccessKeyId", identity.access_key)
+        + element("Expiration", iso_time(int(identity.expires_at_s)))
+    )
+    return document("CreateSessionResult", f"<Credentials>{inner}</Credentials>")
+
+
 def get_location(call: Call) -> HttpResponse:
     """GetBucketLocation: the oldest region has no name here."""
     call.bucket  # noqa: B018 (raises where there is none)

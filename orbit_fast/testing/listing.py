@@ -11,10 +11,12 @@ import binascii
 from bisect import bisect_left
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
 
 from orbit_fast.testing.call import Call
+from orbit_fast.testing.directories import place_of
 from orbit_fast.testing.exchange import HttpResponse
 from orbit_fast.testing.exchange import Refusal
 from orbit_fast.testing.store import Bucket
@@ -180,6 +182,8 @@ def _from_token(token: str) -> str:
 def list_objects_v2(call: Call) -> HttpResponse:
     """ListObjectsV2."""
     bucket, query, encode = call.bucket, call.query, encoder(call)
+    if bucket.is_directory:
+        return _list_directory(call)
     prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
     limit = call.number("max-keys", call.settings.max_page_keys, call.settings.max_page_keys)
     token = query.get("continuation-token")
@@ -198,6 +202,44 @@ def list_objects_v2(call: Call) -> HttpResponse:
         parts.append(f"<StartAfter>{encode(after)}</StartAfter>")
     parts.extend(_contents(page.versions, encode, with_owner=query.get("fetch-owner") == "true"))
     parts.append(common_prefixes(page.prefixes, encode))
+    return document("ListBucketResult", "".join(parts))
+
+
+def check_directory(query: Mapping[str, str]) -> None:
+    """What a listing of a directory bucket may ask for.
+
+    Raises:
+        Refusal: it asks for something else.
+    """
+    for name in ("start-after", "upload-id-marker"):
+        if query.get(name):
+            raise Refusal("NotImplemented", Resource=name)
+    if query.get("delimiter", "/") != "/":
+        raise Refusal("InvalidArgument", "The only delimiter of a directory bucket is /", ArgumentName="delimiter")
+    if not query.get("prefix", "/").endswith("/"):
+        raise Refusal("InvalidArgument", "A prefix in a directory bucket must end in /", ArgumentName="prefix")
+
+
+def _list_directory(call: Call) -> HttpResponse:
+    """ListObjectsV2 of a directory bucket: in no order, though always in the same one."""
+    bucket, query, encode = call.bucket, call.query, encoder(call)
+    check_directory(query)
+    limit = call.number("max-keys", call.settings.max_page_keys, call.settings.max_page_keys)
+    token = query.get("continuation-token")
+    after = "" if token is None else _from_token(token)
+    found = rows(bucket.keys(), query.get("prefix", ""), query.get("delimiter", ""), "")
+    places = sorted((place_of(row.name), row.is_prefix, row.name) for row in found if place_of(row.name) > after)
+    page = places[:limit]
+    versions = [version for _, is_prefix, name in page if not is_prefix and (version := bucket.current(name))]
+    prefixes = [name for _, is_prefix, name in page if is_prefix]
+    parts = [_head(call, encode, limit, is_truncated=len(places) > len(page) > 0)]
+    parts.append(f"<KeyCount>{len(versions) + len(prefixes)}</KeyCount>")
+    if token is not None:
+        parts.append(element("ContinuationToken", token))
+    if len(places) > len(page) > 0:
+        parts.append(element("NextContinuationToken", _to_token(page[-1][0])))
+    parts.extend(_contents(versions, encode, with_owner=False))
+    parts.append(common_prefixes(prefixes, encode))
     return document("ListBucketResult", "".join(parts))
 
 

@@ -19,6 +19,7 @@ from orbit_fast.testing.copying import find_source
 from orbit_fast.testing.exchange import HttpResponse
 from orbit_fast.testing.exchange import Refusal
 from orbit_fast.testing.listing import after_marker
+from orbit_fast.testing.listing import check_directory
 from orbit_fast.testing.listing import common_prefixes
 from orbit_fast.testing.listing import encoder
 from orbit_fast.testing.listing import rows
@@ -186,6 +187,8 @@ def complete_upload(call: Call) -> HttpResponse:
                 PartNumber=str(part.number),
                 ETag=part.etag,
             )
+    if bucket.is_directory and chosen[-1].number != len(chosen):  # in ascending order, so from 1 without a gap
+        raise Refusal("InvalidPartOrder", UploadId=upload.upload_id)
     content = Content.join([part.content for part in chosen])
     _check_size(call, content.size)
     checksum = _whole_checksum(upload, chosen)
@@ -340,6 +343,8 @@ def _upload_element(upload: Upload, encode: Callable[[str], str]) -> str:
 def list_uploads(call: Call) -> HttpResponse:
     """ListMultipartUploads: by key, then by the time they were started."""
     bucket, query, encode = call.bucket, call.query, encoder(call)
+    if bucket.is_directory:
+        check_directory(query)
     prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
     limit = call.number("max-uploads", 1000, 1000)
     key_marker, id_marker = query.get("key-marker", ""), query.get("upload-id-marker", "")
@@ -365,7 +370,8 @@ def list_uploads(call: Call) -> HttpResponse:
     if page and len(found) > len(page):
         name, final = page[-1]
         inner.append(f"<NextKeyMarker>{encode(name)}</NextKeyMarker>")
-        inner.append(element("NextUploadIdMarker", final.upload_id if final is not None else ""))
+        is_told = final is not None and not bucket.is_directory
+        inner.append(element("NextUploadIdMarker", final.upload_id if final is not None and is_told else ""))
     inner += [
         f"<Prefix>{encode(prefix)}</Prefix>",
         f"<Delimiter>{encode(delimiter)}</Delimiter>" if delimiter else "",

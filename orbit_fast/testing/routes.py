@@ -30,6 +30,7 @@ OPERATIONS: dict[str, Operation] = {
     "CopyObject": copying.copy_object,
     "CreateBucket": buckets.create_bucket,
     "CreateMultipartUpload": multipart.create_upload,
+    "CreateSession": buckets.create_session,
     "DeleteBucket": buckets.delete_bucket,
     "DeleteObject": objects.delete_object,
     "DeleteObjectTagging": tagging.delete_tagging,
@@ -59,6 +60,7 @@ OPERATIONS: dict[str, Operation] = {
 
 _BUCKET = {
     ("GET", "location"): "GetBucketLocation",
+    ("GET", "session"): "CreateSession",
     ("GET", "uploads"): "ListMultipartUploads",
     ("GET", "versions"): "ListObjectVersions",
     ("GET", "versioning"): "GetBucketVersioning",

@@ -26,6 +26,8 @@ from orbit_fast.testing.store import Store
 START_LIMIT_S = 30.0
 ACCESS_KEY = "ORBITTESTACCESSKEY01"
 SECRET_KEY = "orbit-testing-secret-key"  # noqa: S105 (known to everybody, for loopback only)
+_TURNS_TO_ACCEPT = 2
+"""Turns of the loop from an accepted socket to its connection; asyncio forgets it if the listener is closed between."""
 
 
 class S3Server:
@@ -152,7 +154,11 @@ class S3Server:
         directory = Path(tempfile.mkdtemp(prefix="orbit-testing-", dir=self._root))
         try:
             verifier = Verifier(
-                self.identities, self.settings.region, time.time, allow_anonymous=self.settings.allow_anonymous
+                self.identities,
+                self.settings.region,
+                time.time,
+                allow_anonymous=self.settings.allow_anonymous,
+                sessions=self.store.sessions,
             )
             service = Service(self.settings, self.store, verifier, directory, self._intercept)
             service.seams = self.seams
@@ -167,10 +173,12 @@ class S3Server:
             self.port = listener.sockets[0].getsockname()[1]
             self._started.set()
             await self._stop.wait()
+            for sock in listener.sockets:
+                self._loop.remove_reader(sock.fileno())
+            for _ in range(_TURNS_TO_ACCEPT):
+                await asyncio.sleep(0)
             listener.close()
-            for connection in list(self._connections):
-                connection.close()
-            await asyncio.sleep(0)
+            await self._drop()
         finally:
             await asyncio.to_thread(functools.partial(shutil.rmtree, directory, ignore_errors=True))
 

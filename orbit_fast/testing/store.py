@@ -20,6 +20,9 @@ from dataclasses import replace
 
 from orbit_fast.testing import checks
 from orbit_fast.testing.blob import Content
+from orbit_fast.testing.directories import Sessions
+from orbit_fast.testing.directories import is_directory
+from orbit_fast.testing.directories import place_of
 from orbit_fast.testing.exchange import Refusal
 from orbit_fast.testing.xmlout import http_time
 
@@ -168,6 +171,7 @@ class Bucket:
         uploads: upload id to unfinished upload.
         denied: names of operations on it that get ``AccessDenied``.
         requester_pays: its requests must say that their sender pays.
+        is_directory: it is a directory bucket.
     """
 
     def __init__(self, name: str, created_s: int) -> None:
@@ -178,6 +182,7 @@ class Bucket:
         self.uploads: dict[str, Upload] = {}
         self.denied: set[str] = set()
         self.requester_pays = False
+        self.is_directory = is_directory(name)
         self._ordinals = itertools.count(1)
         self._lost_nulls: dict[str, int] = {}
         self._order: list[str] = []
@@ -251,6 +256,9 @@ class Bucket:
         """Make `version` the current one; the bucket's versioning decides its id and what it replaces."""
         older = self.versions.get(version.key)
         version.ordinal = self.next_ordinal()
+        if self.is_directory:
+            version.etag = place_of(f"{version.ordinal} {version.key}")[:32]  # looks like an MD5 and is none
+            version.attributes = replace(version.attributes, storage_class="EXPRESS_ONEZONE")
         if self.versioning == "Enabled":
             version.version_id = ordered_id(version.ordinal)
             self.versions[version.key] = [*(older or ()), version]
@@ -341,6 +349,7 @@ class Store:
         foreign: names of buckets that belong to somebody else.
         log: every answered request, oldest first; only ever appended to. Empty while `keeps_log` is False.
         counts: operation to number of requests answered.
+        sessions: of directory buckets.
         keeps_log: switch it off where hundreds of thousands of requests are made.
     """
 
@@ -349,6 +358,7 @@ class Store:
         self.foreign: set[str] = set()
         self.log: list[LogEntry] = []
         self.counts: Counter[str] = Counter()
+        self.sessions = Sessions()
         self.keeps_log = True
         self._now = now
 

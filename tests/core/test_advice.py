@@ -109,6 +109,7 @@ def test_every_row_of_the_table_is_tested():
             "it may need the key of --sse-c-key-file, or other credentials: the answer to a HEAD does not say",
         ),
         (400, "", GET, "", ""),
+        (400, "InvalidRequest", GET, "Missing required header for this request", ""),
         (
             400,
             "InvalidRequest",

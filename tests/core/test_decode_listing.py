@@ -302,6 +302,7 @@ def test_check_page_accepts(found, question):
         (listing(count=1), {"prefix": ""}, "E_BAD_LISTING"),
         (listing(token="same"), {"prefix": "", "token": "same"}, "E_LIST_LOOP"),
         (listing("q/a"), {"prefix": "p/", "is_ordered": False}, "E_BAD_LISTING"),
+        (listing("b", "a", "b"), {"prefix": "", "is_ordered": False}, "E_BAD_LISTING"),
     ],
 )
 def test_check_page_refuses(found, question, code):

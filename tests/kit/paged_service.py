@@ -14,14 +14,17 @@ class PagedService:
     """What askers ask waits here until it is answered; the clock goes on by `page_s` with every answer.
 
     Attributes:
+        place: what pages are sorted by; None by keys. Otherwise listings begin at their beginning, as those of
+            directory buckets do, and pages say that they are not sorted.
         orders: all that was asked.
         waiting: what was not answered yet, and by whom it was asked.
         now_s: what the clock shows.
     """
 
-    def __init__(self, keys, *, size=3, page_s=0.0):
+    def __init__(self, keys, *, size=3, page_s=0.0, place=None):
         """One that lists `keys`, so many on a page."""
-        self.keys = sorted(keys)
+        self.place = place
+        self.keys = sorted(keys, key=place)
         self.size = size
         self.waiting = []
         self.orders = []
@@ -45,8 +48,11 @@ class PagedService:
         if answer is not None:
             return asker.answer(replace(answer, number=number))
         keys = [key for key in self.keys if key.startswith(order.prefix)]
+        assert self.place is None or not order.start_after, "what is not sorted has no other beginning"
         after = order.token or order.start_after
-        start = bisect_right(keys, after) if after else 0
+        start = bisect_right(keys, after) if after and self.place is None else int(after or 0)
         page = keys[start : start + self.size]
         token = page[-1] if start + self.size < len(keys) else ""
-        return asker.answer(Page(number, tuple(Entry(key, 1) for key in page), (), token))
+        if token and self.place is not None:
+            token = str(start + self.size)
+        return asker.answer(Page(number, tuple(Entry(key, 1) for key in page), (), token, self.place is None))

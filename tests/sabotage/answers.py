@@ -183,6 +183,18 @@ _LISTINGS = (
         (_LISTING + "test_l5_a_page_that_contradicts_itself_is_no_listing[order]",),
     ),
     Sabotage(
+        "pages that lead back go on for ever",
+        "R3",
+        (Edit("core/decode_listing.py", "        if token in self._tokens:\n", "        if False:\n"),),
+        ("core/test_directory_buckets.py::test_a_way_through_pages_never_leads_back",),
+    ),
+    Sabotage(
+        "what looks like an MD5 is one, in every bucket",
+        "R3",
+        (Edit("io/reader.py", "        if exchange.is_of_directory:\n", "        if False:\n"),),
+        ("io/test_sessions.py::test_an_etag_that_comes_from_there_proves_nothing",),
+    ),
+    Sabotage(
         "a cut document is read as far as it goes",
         "R3",
         (Edit("core/xml.py", "        parser.Parse(data, True)", "        parser.Parse(data, False)"),),

@@ -159,6 +159,24 @@ _FLUSHED = (
         (_POWER + "test_what_is_done_survives_a_power_cut_and_the_rest_is_done_again[down]",),
     ),
     Sabotage(
+        "a script keeps no journal",
+        "R19",
+        (Edit("proc/script.py", "    recovery.recall(supervisor, fd)\n", ""),),
+        ("crash/test_crash_points.py::test_a_kill_at_any_named_point_loses_nothing[run-up]",),
+    ),
+    Sabotage(
+        "a line of a script goes on with what other options began",
+        "R19",
+        (
+            Edit(
+                "proc/line_ledger.py",
+                "        return place if settings is None else replace(place, way=way_of(settings))\n",
+                "        return replace(place) if settings is None else place\n",
+            ),
+        ),
+        ("proc/test_script_recovery.py::test_what_other_options_began_is_not_gone_on_with",),
+    ),
+    Sabotage(
         "the upload of a stream is in no journal",
         "R19",
         (

@@ -128,11 +128,41 @@ _NAMES = (
         (
             Edit(
                 "io/directories.py",
-                "                return os.open(name, _OPEN | os.O_NOFOLLOW, dir_fd=parent_fd)\n",
-                "                return os.open(name, _OPEN, dir_fd=parent_fd)\n",
+                "                return os.open(name, _OPEN | os.O_NOFOLLOW, dir_fd=parent_fd), is_new\n",
+                "                return os.open(name, _OPEN, dir_fd=parent_fd), is_new\n",
             ),
         ),
         ("io/test_directories.py::test_links_below_the_root_are_not_followed",),
+    ),
+    Sabotage(
+        "a file in another spelling is replaced",
+        "R11",
+        (
+            Edit(
+                "io/spelling.py",
+                "            if is_exact:\n",
+                "            if is_exact is not None:\n",
+            ),
+        ),
+        ("io/test_spelling.py::test_a_name_that_is_taken_meanwhile_is_not_replaced[False]",),
+    ),
+    Sabotage(
+        "a directory in another spelling is entered",
+        "R11",
+        (Edit("io/directories.py", "            if not is_new:\n", "            if is_new:\n"),),
+        ("io/test_spelling.py::test_a_directory_in_another_spelling_is_refused",),
+    ),
+    Sabotage(
+        "no-clobber leaves out what is there in another spelling only",
+        "R11",
+        (
+            Edit(
+                "io/files.py",
+                "            self._directories.check(self._directory, self.temp_name, self.name)\n",
+                "            pass\n",
+            ),
+        ),
+        ("io/test_spelling.py::test_a_name_that_is_taken_meanwhile_is_not_replaced[True]",),
     ),
     Sabotage(
         "a link as source is followed unasked",

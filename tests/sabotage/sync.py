@@ -36,6 +36,43 @@ SABOTAGES = (
         ("core/test_keyspace.py::test_a_service_that_begins_elsewhere_is_listed_page_by_page",),
     ),
     Sabotage(
+        "every listing is sorted, a directory bucket's too",
+        "R18",
+        (Edit("io/listing.py", "        is_sorted=False,\n", ""),),
+        ("io/test_directory_listings.py::test_a_page_says_that_it_is_not_sorted",),
+    ),
+    Sabotage(
+        "what is not sorted is listed in stretches",
+        "R18",
+        (
+            Edit(
+                "core/keyspace.py",
+                '        """Keys come in no order, so no key says what comes after it: never cut."""\n'
+                "        self._may_cut = False\n",
+                '        """Cut wherever it seems good."""\n',
+            ),
+        ),
+        ("core/test_directory_buckets.py::test_a_listing_that_is_not_sorted_is_never_cut",),
+    ),
+    Sabotage(
+        "a key that an unsorted listing names twice is there once",
+        "R18",
+        (Edit("io/sorted_listing.py", "            if name == last:\n", "            if False:\n"),),
+        ("proc/test_unsorted_streams.py::test_a_key_that_comes_twice_is_no_listing",),
+    ),
+    Sabotage(
+        "a listing that could not be sorted has ended",
+        "R18",
+        (
+            Edit(
+                "proc/key_stream.py",
+                "        return self._space.is_done and not self._ready and not self._has_failed\n",
+                "        return self._space.is_done and not self._ready\n",
+            ),
+        ),
+        ("proc/test_unsorted_streams.py::test_a_key_that_comes_twice_is_no_listing",),
+    ),
+    Sabotage(
         "names may go backwards",
         "R18",
         (
@@ -208,5 +245,17 @@ SABOTAGES = (
             ),
         ),
         ("proc/test_destination_lock.py::test_one_that_lies_in_the_other",),
+    ),
+    Sabotage(
+        "what the disk takes for an object of the source is deleted",
+        "R18",
+        (
+            Edit(
+                "proc/extras.py",
+                "                if self._is_one(extra, other):\n",
+                "                if extra == other:\n",
+            ),
+        ),
+        ("proc/test_extras.py::test_an_extra_that_is_a_name_of_the_source_is_found",),
     ),
 )

@@ -150,9 +150,10 @@ def test_virtual_host_style(raw, server, bucket):
     assert raw.send("GET", "/k", headers={"host": f"{bucket}.localhost:80"}).body == b"x"
 
 
+@pytest.mark.slow
 def test_idle_connections_are_closed():
     """A connection that asks for nothing is closed after the limit."""
-    with S3Server(settings=ServerSettings(idle_timeout_s=0.05)) as server:
+    with S3Server(settings=ServerSettings(idle_timeout_s=1.0)) as server:
         raw = RawS3(url=server.url, access_key=server.access_key, secret_key=server.secret_key)
         assert raw.dialogue(b"") == b""
         assert _statuses(raw.dialogue(_head(raw, "GET", "/"))) == [b"200"]

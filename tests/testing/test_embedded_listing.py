@@ -177,7 +177,7 @@ def test_versions_page_through_everything(client, server, bucket):
 
 
 @given(st.text(alphabet=string.printable + "ü\U0001f680", max_size=20))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_any_printable_prefix_is_taken_literally(client, server, bucket, prefix):
     """Whatever stands in a prefix, keys that start with it are found and others are not."""
     server.store.bucket(bucket).versions.clear()

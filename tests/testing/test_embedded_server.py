@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -48,6 +50,18 @@ def test_a_server_can_be_closed_twice_or_unstarted():
     assert server.open_connections == 0
 
 
+def test_who_connects_while_it_ends_is_hung_up_on():
+    """No connection stays open that was being accepted just then: whoever waits for an answer hears the end."""
+    server = S3Server()
+    server.start()
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(socket.create_connection((server.host, server.port), 60)) for _ in range(20)]
+        server.close()
+        for client in clients:
+            with contextlib.suppress(ConnectionResetError):
+                assert client.recv(1) == b""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("end", ["SIGTERM", "SIGINT", "eof"])
 def test_the_program_runs_until_told_to_stop(end, tmp_path):
@@ -67,7 +81,7 @@ def test_the_program_runs_until_told_to_stop(end, tmp_path):
             program.stdin.close()
         else:
             program.send_signal(getattr(signal, end))
-        assert program.wait(20) == 0
+        assert program.wait(60) == 0
         assert program.stderr.read() == b""
     assert list(tmp_path.iterdir()) == []
 
@@ -88,7 +102,7 @@ def test_the_program_speaks_tls(tmp_path):
         raw = RawS3(url=ready["url"], access_key="x", secret_key="y", tls=context)
         assert raw.send("GET", "/").code == "InvalidAccessKeyId"
         program.terminate()
-        assert program.wait(20) == 0
+        assert program.wait(60) == 0
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from typing import Final
 from orbit_fast.core.decode_facts import checksum_of_headers
 from orbit_fast.core.decode_facts import last_modified_ns
 from orbit_fast.core.decode_facts import unquoted
+from orbit_fast.core.directory_buckets import MARK
 from orbit_fast.core.events import event_line
 from orbit_fast.core.model import Checksum
 from orbit_fast.core.settings import OutputSettings
@@ -31,6 +32,7 @@ _OF_THE_EXCHANGE: Final = frozenset(
         "transfer-encoding",
         "x-amz-id-2",
         "x-amz-request-id",
+        MARK,
     },
 )
 """Headers that speak of the reply, or that have a field of their own."""

@@ -7,9 +7,11 @@ from typing import Final
 from orbit_fast.core import encode
 from orbit_fast.core.errors import AccessDenied
 from orbit_fast.core.errors import BucketNotFound
+from orbit_fast.core.errors import InvalidConfig
 from orbit_fast.core.errors import S3Error
 from orbit_fast.core.errors import Service
 from orbit_fast.core.location import S3Url
+from orbit_fast.core.model import Site
 from orbit_fast.core.reach import tree
 from orbit_fast.core.render import buckets as lines
 from orbit_fast.core.tasks import MakeBucket
@@ -38,6 +40,7 @@ def make_bucket(given: TaskSurroundings, task: MakeBucket) -> Flow[None]:
         S3Error: it is there already, or could not be made.
     """
     site = given.around.sites[task.site]
+    _refuse_elsewhere(site)
     region = site.endpoint.region
     output = given.settings.output
     if region in {"", _OLDEST_REGION} or output.dry_run:
@@ -49,6 +52,18 @@ def make_bucket(given: TaskSurroundings, task: MakeBucket) -> Flow[None]:
             raise _explained(error, site.bucket) from None
     given.say(lines.made(site.bucket, region, output))
     given.tallied.found += 1
+
+
+def _refuse_elsewhere(site: Site) -> None:
+    """AWS has directory buckets made and removed at another address than they are used at.
+
+    Raises:
+        InvalidConfig: this is one.
+    """
+    if site.is_directory and not site.endpoint.is_custom:
+        raise InvalidConfig(
+            f"s3://{site.bucket} is a directory bucket: make or remove it with aws s3api create-bucket or delete-bucket"
+        )
 
 
 def _refuse_existing(site: int, bucket: str) -> Flow[None]:
@@ -85,6 +100,7 @@ def remove_bucket(given: TaskSurroundings, task: RemoveBucket) -> Flow[None]:
         S3Error: it is not there, not empty, or could not be emptied or removed.
     """
     bucket = given.around.sites[task.site].bucket
+    _refuse_elsewhere(given.around.sites[task.site])
     is_dry = given.settings.output.dry_run
     aborted = 0
     if given.settings.bucket.force:
