@@ -48,7 +48,8 @@ before a retry, in `io.run` · what is asked for once more because its answer is
 worker dies, in `core.ledger.Ledger.worker_lost` and `proc.crew` · what survives a kill, in `core.journal`,
 `proc.recorder` and `io.resumption` · who frees a slot, in `proc.slots` · why an exit code, in `core.tally` and
 `core.errors` · what an error advises, in `core.advice` · what a list names, in `core.manifest` and `proc.named` · what
-keeps two syncs apart, in `proc.destination_lock`.
+keeps two syncs apart, in `proc.destination_lock` · what happens on disks that take ``A`` and ``a`` for one name, in
+`io.spelling`.
 """
 
 from __future__ import annotations

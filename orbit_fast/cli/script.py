@@ -130,7 +130,7 @@ class Script:
             if "max_bandwidth" in given:
                 raise InvalidConfig("--max-bandwidth is of all lines together: orbit run --max-bandwidth RATE")
             if "resume" in given:
-                raise InvalidConfig("lines keep no journal: --resume works in a command by itself")
+                raise InvalidConfig("the journal is of all lines together: orbit run --no-resume")
             flags = inherited | given
             known = settings_of(verb, flags, self._environment, self._config(verb, flags.get("config")))[0]
             known = msgspec.structs.replace(known, script=self._own.script)

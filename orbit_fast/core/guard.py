@@ -14,7 +14,9 @@ is given once, when both listings and every copy have ended:
 * the source still has none of them, or nothing is deleted (exit 2): a service that loses keys from its listings, or
   does not name yet what it has, cannot be told by its listing. So what is to be deleted is looked for at the source by
   its name (`looks`): the extras' *peers*. One that is there, or of which that cannot be learnt, proves the listing
-  wrong or unproven, and with it every other extra.
+  wrong or unproven, and with it every other extra;
+* none of them is, to the file system of the destination, what the source has in another spelling, or nothing is deleted
+  (exit 1).
 
 Which objects are extras at all is decided in `core.sync`: a name that is unknown at the source is none.
 """
@@ -186,3 +188,12 @@ def refuse_unproven(why: str, code: str) -> Refusal:
     """What was listed as missing at the source is there, or may be: `why` names it."""
     message = f"nothing was deleted, because {why} (--delete-verify none believes the listing)"
     return Refusal(message=message, code=code, exit_code=Exit.NOT_POSSIBLE)
+
+
+def refuse_folded(extra: str, name: str) -> Refusal:
+    """To the file system of the destination the `extra` goes by the `name` of an object of the source, too."""
+    message = (
+        f"nothing was deleted, because to the destination's file system {extra!r} there is {name!r} of the source: "
+        "rename one of the two"
+    )
+    return Refusal(message=message, code="E_NAME_COLLISION", exit_code=Exit.SOME_FAILED)

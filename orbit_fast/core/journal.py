@@ -49,9 +49,9 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, tag="job"):
     Attributes:
         version: of the records that follow.
         run: 16 hexadecimal digits that the run's temporary files are called after.
-        operation: ``cp``, ``mv`` or ``sync``.
-        sources: URLs and absolute paths.
-        destination: likewise.
+        operation: ``cp``, ``mv``, ``sync``, ``pipe``, or ``run``.
+        sources: URLs and absolute paths; of ``run`` the script.
+        destination: likewise; of ``run`` where it runs.
         root: the directory that temporary files of the run are in, or below; ``b''`` where it makes none.
     """
 
@@ -86,6 +86,7 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
         bucket: likewise.
         key: likewise.
         path: absolute path of the file, or ``b''``.
+        way: what tells one set of settings from another, where the objects of one job have several (`way_of`).
     """
 
     direction: Direction
@@ -93,6 +94,7 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
     bucket: str
     key: str
     path: bytes = b""
+    way: str = ""
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True, tag="started", omit_defaults=True):
@@ -278,7 +280,18 @@ def job_name(
         (transfer.checksum_algorithm, transfer.preserve_metadata),
         tuple(variables),
     )
-    return hashlib.sha256(msgspec.json.encode(same)).hexdigest()[:32]
+    return _digest(same)
+
+
+def way_of(settings: JobSettings) -> str:
+    """What two lines of a script have in common that give objects the same, and reach them as the same user."""
+    transfer = settings.transfer
+    given = (settings.source, settings.dest, settings.object)
+    return _digest((given, transfer.checksum_algorithm, transfer.preserve_metadata))
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(msgspec.json.encode(value)).hexdigest()[:32]
 
 
 def _sum(data: bytes) -> str:

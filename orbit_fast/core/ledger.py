@@ -40,6 +40,7 @@ from orbit_fast.core.messages import PartMoved
 from orbit_fast.core.messages import RunTask
 from orbit_fast.core.messages import Status
 from orbit_fast.core.messages import Transfer
+from orbit_fast.core.settings import JobSettings
 from orbit_fast.core.shared import SharedTransfers
 from orbit_fast.core.stream import Stream
 
@@ -254,6 +255,9 @@ class Ledger:
         """What workers had in hand, or lost, and what did not end since; nothing when every item has ended."""
         held = [item for hands in self._crowd.values() for item in hands.items.values()]
         return held + self._shared.unfinished() + list(self._losses.items.values())
+
+    def varied(self, number: int, settings: JobSettings) -> None:
+        """Items of this variant are done with these settings; whoever records what is done looks at them."""
 
     def take_idle_variants(self) -> Sequence[int]:
         """Numbers of settings that nothing will be done with any more, each told once; whoever keeps count knows."""

@@ -90,4 +90,15 @@ def folded(name: str) -> str:
     """
     if name.isascii():
         return name.lower()
-    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", name).casefold())
+    return _decomposed(_decomposed(name).casefold())
+
+
+def other_spellings(name: str) -> tuple[str, ...]:
+    """Names that a file system which ignores case, or the normal form, takes for `name`: one for each way to fold."""
+    swapped = name.swapcase()
+    forms = (swapped,) if name.isascii() else (swapped, unicodedata.normalize("NFC", name), _decomposed(name))
+    return tuple(dict.fromkeys(form for form in forms if form != name))
+
+
+def _decomposed(name: str) -> str:
+    return unicodedata.normalize("NFD", name)

@@ -19,8 +19,8 @@ without a directory at the source are extras like other objects.
 
 Names that a local disk cannot keep (``a//b``, ``../x``, NUL) fail when they are copied there, so nothing is deleted in
 that job. Two keys that need one local path (``x`` and ``x/y``): the first in key order is there first, the later one
-fails, in each run. Where the file system folds case, two keys that differ in case share a file and are copied over
-each other; whoever deletes looks whether the file still is what was seen before it removes it.
+fails, in each run. Where the file system folds case, the first of two keys that differ in case lands, the other fails
+(`io.spelling`); an extra that is to the file system what the source has in another case is not deleted (`proc.extras`).
 """
 
 from __future__ import annotations

@@ -11,6 +11,9 @@ from typing import Final
 MOVES: Final = frozenset({"cp", "mv", "sync"})
 """Move objects: local to S3, S3 to local, S3 to S3."""
 
+RESUMES: Final = MOVES | {"run"}
+"""Keep a journal of what is under way; lines of ``run`` share one."""
+
 COPIES: Final = MOVES - {"mv"}
 """Move objects and leave the source; ``mv`` always verifies and always looks again."""
 

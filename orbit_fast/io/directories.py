@@ -24,6 +24,9 @@ from orbit_fast.core.errors import UnsafePath
 from orbit_fast.io.diskerrors import Side
 from orbit_fast.io.diskerrors import local_error
 from orbit_fast.io.diskerrors import shown
+from orbit_fast.io.spelling import Spellings
+from orbit_fast.io.spelling import folds_case
+from orbit_fast.io.spelling import taken
 
 # With O_PATH a directory can be entered that may not be read. No O_TRUNC-like effect, no lock, no access time.
 _OPEN: Final = os.O_DIRECTORY | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
@@ -34,7 +37,7 @@ _TRIES: Final = 3
 class Directory:
     """An open directory. `fd` is good for ``dir_fd=`` until `Directories.release`."""
 
-    __slots__ = ("fd", "is_cached", "key", "path", "users")
+    __slots__ = ("fd", "folds", "is_cached", "key", "path", "users")
 
     def __init__(self, path: bytes, fd: int, key: tuple[bytes, bytes]) -> None:
         self.path = path
@@ -42,6 +45,8 @@ class Directory:
         self.key = key
         self.users = 0
         self.is_cached = False
+        self.folds: bool | None = None
+        """It takes names that differ in case for one; None where nobody has looked."""
 
     def __repr__(self) -> str:
         return f"Directory({shown(self.path)!r}, fd={self.fd}, users={self.users}, is_cached={self.is_cached})"
@@ -89,6 +94,7 @@ class Directories:
         self._capacity = max(1, capacity)
         self._cache: OrderedDict[tuple[bytes, bytes], Directory] = OrderedDict()
         self._open_count = 0
+        self.spellings = Spellings()
 
     def __repr__(self) -> str:
         return f"Directories(open={self._open_count}, cached={len(self._cache)})"
@@ -127,6 +133,38 @@ class Directories:
         if directory.users == 0 and not directory.is_cached:
             self._close(directory)
 
+    def rename(self, directory: Directory, temp_name: bytes, name: bytes) -> None:
+        """Give a temporary file in `directory` its name, in place of what has it.
+
+        Raises:
+            NameConflict: what has it is spelt differently, and only the same to the file system.
+            OSError: the system refuses.
+        """
+        fd, folds = directory.fd, directory.folds
+        if folds is None:
+            folds = directory.folds = folds_case(fd, temp_name)
+        if (folds or not name.isascii()) and directory.key[0]:
+            self.spellings.rename(temp_name, name, dir_fd=fd, key=directory.key, folds=folds)
+        else:
+            os.rename(temp_name, name, src_dir_fd=fd, dst_dir_fd=fd)
+
+    def check(self, directory: Directory, temp_name: bytes, name: bytes) -> None:
+        """See that nothing is in `directory` that only the file system takes for `name`; `temp_name` is a file in it.
+
+        Raises:
+            NameConflict: something is.
+            OSError: the directory cannot be listed.
+        """
+        if directory.folds is None:
+            directory.folds = folds_case(directory.fd, temp_name)
+        if (directory.folds or not name.isascii()) and directory.key[0]:
+            self._check(directory, name)
+
+    def _check(self, directory: Directory, name: bytes) -> None:
+        folds = bool(directory.folds)
+        if self.spellings.is_exact(name, dir_fd=directory.fd, key=directory.key, folds=folds) is False:
+            raise taken(directory.path, name)
+
     def forget(self, directory: Directory) -> None:
         """Open `directory` and everything above it afresh next time: it has been removed or moved."""
         root = directory.key[0]
@@ -159,7 +197,16 @@ class Directories:
         if cached is not None:
             self._cache.move_to_end(cached.key)
             return cached
-        return self._keep(Directory(path, _open_component(parent.fd, name, path), (root, path)))
+        fd, is_new = _open_component(parent.fd, name, path)
+        try:
+            if not is_new:
+                self._check(parent, name)
+        except BaseException as error:
+            os.close(fd)
+            if isinstance(error, OSError):
+                raise local_error(error, path, Side.DESTINATION) from None
+            raise
+        return self._keep(Directory(path, fd, (root, path)))
 
     def _keep(self, directory: Directory) -> Directory:
         self._open_count += 1
@@ -258,15 +305,17 @@ def _open_trusted(path: bytes) -> int:
         raise local_error(error, path, Side.DESTINATION) from None
 
 
-def _open_component(parent_fd: int, name: bytes, path: bytes) -> int:
-    """Open one directory in another, made if need be, never through a link."""
+def _open_component(parent_fd: int, name: bytes, path: bytes) -> tuple[int, bool]:
+    """Open one directory in another, made if need be, never through a link; whether it was made."""
+    is_new = False
     try:
         for _ in range(_TRIES):  # somebody may remove it between the two calls
             with contextlib.suppress(FileNotFoundError):
-                return os.open(name, _OPEN | os.O_NOFOLLOW, dir_fd=parent_fd)
+                return os.open(name, _OPEN | os.O_NOFOLLOW, dir_fd=parent_fd), is_new
             with contextlib.suppress(FileExistsError):
                 os.mkdir(name, 0o777, dir_fd=parent_fd)  # the kernel takes the umask off
-        return os.open(name, _OPEN | os.O_NOFOLLOW, dir_fd=parent_fd)
+                is_new = True
+        return os.open(name, _OPEN | os.O_NOFOLLOW, dir_fd=parent_fd), is_new
     except NotADirectoryError:
         raise _in_the_way(parent_fd, name, path) from None
     except OSError as error:

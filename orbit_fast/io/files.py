@@ -29,7 +29,6 @@ from orbit_fast.io.diskerrors import Side
 from orbit_fast.io.diskerrors import local_error
 from orbit_fast.io.diskerrors import shown
 from orbit_fast.io.libc import NOT_SUPPORTED
-from orbit_fast.io.libc import rename_exclusively
 from orbit_fast.io.libc import reserve
 from orbit_fast.io.sources import Fingerprint
 from orbit_fast.io.sources import SourceFile
@@ -37,6 +36,7 @@ from orbit_fast.io.sources import fill
 from orbit_fast.io.sources import fingerprint
 from orbit_fast.io.sources import open_source
 from orbit_fast.io.sources import regular
+from orbit_fast.io.spelling import rename_new
 
 __all__ = [
     "Fingerprint",
@@ -55,7 +55,7 @@ _RESERVE_ABOVE: Final = 1 << 20  # bytes; a smaller file meets a full disk at it
 _CREATE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _REOPEN: Final = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _TEMP_MODE: Final = 0o600
-_TEMP_NAME: Final = re.compile(rb"\.orbit-([0-9a-f]{16})-[0-9]+\.tmp")
+_TEMP_NAME: Final = re.compile(rb"\.orbit-([0-9a-f]{16})-[0-9]+(?:\.[Aa](?:\xc3\xa9|e\xcc\x81){2})?\.tmp")
 _TRIES: Final = 3
 _NO_NAMES: Final = frozenset({b"", b".", b".."})
 
@@ -184,7 +184,7 @@ class LandingFile:
             False where `no_clobber` found the name taken; the temporary file is gone then.
 
         Raises:
-            NameConflict: a directory has this name.
+            NameConflict: a directory has this name, or a file that only the file system takes for it.
             NoSpace: the disk is full, as some file systems say only now.
             LocalError: the system refuses.
         """
@@ -249,24 +249,14 @@ class LandingFile:
             os.close(fd)
 
     def _rename(self) -> bool:
-        fd = self._directory.fd
-        os.rename(self.temp_name, self.name, src_dir_fd=fd, dst_dir_fd=fd)
+        self._directories.rename(self._directory, self.temp_name, self.name)
         return True
 
     def _rename_exclusively(self) -> bool:
-        fd = self._directory.fd
-        try:
-            try:
-                rename_exclusively(self.temp_name, self.name, dir_fd=fd)
-            except OSError as error:
-                if error.errno not in NOT_SUPPORTED:
-                    raise
-                # NFS, for one: a second name is refused where one exists, as the rename would be.
-                os.link(self.temp_name, self.name, src_dir_fd=fd, dst_dir_fd=fd, follow_symlinks=False)
-                os.unlink(self.temp_name, dir_fd=fd)
-        except FileExistsError:
-            return False
-        return True
+        is_new = rename_new(self.temp_name, self.name, dir_fd=self._directory.fd)
+        if not is_new:
+            self._directories.check(self._directory, self.temp_name, self.name)
+        return is_new
 
     def _sync_directory(self) -> None:
         fd = os.open(b".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._directory.fd)
@@ -295,7 +285,7 @@ class Landings:
         self.umask = umask
         self.directories = directories or Directories()
         self._is_shared = bool(run)
-        self._run = run or os.urandom(8).hex()
+        self._run = self.directories.spellings.run = run or os.urandom(8).hex()
         self._count = 0
         self._last: Directory | None = None
 
@@ -314,7 +304,7 @@ class Landings:
 
         Raises:
             UnsafePath: `path` leaves `root`, or a symbolic link stands in the way.
-            NameConflict: a file stands where a directory is needed.
+            NameConflict: a file stands where a directory is needed, or a name that only the file system takes for it.
             NoSpace: the disk is full.
             LocalError: the system refuses.
         """
@@ -364,7 +354,7 @@ class Landings:
                     os.utime(fd, ns=(mtime_ns, mtime_ns))
             finally:
                 os.close(fd)
-            os.rename(temp_name, name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
+            self.directories.rename(directory, temp_name, name)
         except BaseException:
             if fd >= 0:  # it is ours
                 with contextlib.suppress(OSError):
@@ -458,7 +448,13 @@ class Landings:
                 self.directories.forget(directory)
             self.directories.release(directory)
             raise
-        return LandingFile(self, directory, name, temp_name, fd)
+        landing = LandingFile(self, directory, name, temp_name, fd)
+        try:
+            self.directories.check(directory, temp_name, name)
+        except BaseException:
+            landing.discard()
+            raise
+        return landing
 
     def _open_temp(self, directory: Directory, number: int | None) -> tuple[bytes, int]:
         for _ in range(_TRIES):

@@ -57,6 +57,9 @@ class Recovery:
         ledger: of the job.
     """
 
+    kind: type[RecordingLedger] = RecordingLedger
+    """What its ledger is."""
+
     def __init__(  # noqa: PLR0913 - what makes a command the same
         self,
         sources: Sequence[str],
@@ -79,7 +82,7 @@ class Recovery:
         name = job_name(operation, self._sources, self._destination, settings, variables)
         clock = Clock()
         journal = Journal(state_directory(environment), name, clock=clock, warn=self._warn)
-        self.ledger = RecordingLedger(limits, journal, clock)
+        self.ledger = self.kind(limits, journal, clock)
 
     def serve(self, supervisor: Supervisor, local: LocalDestination | None) -> None:
         """Read what earlier runs of the command left, for a job that downloads to `local`, if it does."""
@@ -165,7 +168,7 @@ class Recovery:
         return " ".join(words)
 
     def _warn(self, text: str) -> None:
-        self._report.log(Level.INFO, text)
+        self._report.log(Level.WARNING if self.ledger.journal.is_lost else Level.INFO, text)
 
 
 class Sweep:

@@ -25,6 +25,7 @@ from typing import Final
 
 from orbit_fast.core.errors import InvalidConfig
 from orbit_fast.core.location import S3Url
+from orbit_fast.io.spelling import as_spelt
 from orbit_fast.proc.filelock import lock
 from orbit_fast.proc.journal import is_named
 from orbit_fast.proc.journal import make_private
@@ -44,7 +45,7 @@ def place_of(where: S3Url | bytes, endpoint_url: str, variables: Mapping[str, st
         variables: of the environment, which may name one too.
     """
     if isinstance(where, bytes):
-        return b"local " + os.path.realpath(where).rstrip(b"/") + b"/"
+        return b"local " + as_spelt(os.path.realpath(where)).rstrip(b"/") + b"/"
     endpoint = endpoint_url or next((variables[name] for name in _ENDPOINTS if variables.get(name)), "")
     return f"s3 {endpoint.rstrip('/').lower()} {where}".encode("utf-8", "surrogateescape")
 

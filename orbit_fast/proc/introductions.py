@@ -77,6 +77,7 @@ class Introductions:
                 self._forget(frozenset(self._ledger.take_idle_variants()))
             self._newest += 1
             number = self._variants[settings] = self._newest
+            self._ledger.varied(number, settings)
             for index in self._introduced:
                 self._crew.send(index, Vary(number, settings))
         return number

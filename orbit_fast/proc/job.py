@@ -114,7 +114,9 @@ def run_copy(
     audit = None
     if plan.destination.url is not None:
         audit = audit_of(settings, report, supervisor, site=plan.destination.site)
-    ask, listings = supervisor.questions.ask, Listings(clock.monotonic_s)
+    ask = supervisor.questions.ask
+    # What is copied may come in any order; a plan is read by people.
+    listings = Listings(clock.monotonic_s, in_order=settings.output.dry_run)
     finders = finders_of(plan, settings, intake, ask, supervisor.selector, listings)
     supervisor.set_sources(recovery.finders(finders), intake.amount, recovery.last(audit))
     if plan.destination.url is not None and plan.destination.many and not settings.output.dry_run:
@@ -141,7 +143,7 @@ def audit_of(settings: JobSettings, report: Report, supervisor: Supervisor, *, s
     from orbit_fast.proc.audit import Audit  # noqa: PLC0415 - sqlite3 is for those who ask for an audit
 
     buckets = [side.bucket for side in supervisor.sides.sides]
-    return Audit(buckets, site, report, supervisor.questions.ask, Listings(Clock().monotonic_s))
+    return Audit(buckets, site, report, supervisor.questions.ask, Listings(Clock().monotonic_s, in_order=False))
 
 
 def worker_count(settings: JobSettings) -> int:

@@ -7,7 +7,8 @@ time, neither goes on with anything nor writes.
 
 The file is made when there is something to say, and removed when nothing is left to go on with. A journal that nobody
 has written for `EXPIRES_S` is removed unread. What stands in the way of a journal (a read-only home, a full disk) never
-stops a job: without one, what is interrupted is cleaned up instead of kept.
+stops a job: without one, what is interrupted is cleaned up instead of kept. Where it comes under way, the lock is held
+to the end all the same: what the file speaks of is this run's, and the next one makes the best of what it holds.
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ class Journal:
     Attributes:
         state: what earlier runs left, and what this one has recorded since.
         phase: where it stands.
+        is_lost: it was this run's, and could not be kept any more.
     """
 
     def __init__(self, directory: str, name: str, *, clock: Clock, warn: Callable[[str], None]) -> None:
@@ -91,6 +93,7 @@ class Journal:
         self._is_unsynced = False
         self.state = State()
         self.phase = Phase.OFF
+        self.is_lost = False
 
     def __repr__(self) -> str:
         return f"<Journal {self._path or 'nowhere'} {self.phase.value} transfers={len(self.state.transfers)}>"
@@ -151,13 +154,12 @@ class Journal:
     def close(self, *, is_clean: bool) -> None:
         """Give it up; it is removed where nothing is left to go on with, and nothing (`is_clean`) to look for."""
         self.write()
-        if self._fd < 0:
-            return
-        with self._troubles():
-            if is_clean and not self.state.transfers:
-                os.unlink(self._path)
-            else:
-                os.fsync(self._fd)
+        if self.phase is Phase.OPEN:
+            with self._troubles():
+                if is_clean and not self.state.transfers:
+                    os.unlink(self._path)
+                else:
+                    os.fsync(self._fd)
         self._drop()
 
     # --- the file ----------------------------------------------------------------------------------------------------
@@ -187,7 +189,7 @@ class Journal:
         return True
 
     def _read(self) -> Iterator[bytes]:
-        """The lines, to the end; what has no line feed at the end of the file is given one, to be damaged by itself."""
+        """The lines, to the end; what has no line feed at the end of the file is given one, or goes."""
         last = b"\n"
         with os.fdopen(os.dup(self._fd), "rb") as file:
             file.seek(0)
@@ -195,7 +197,10 @@ class Journal:
                 last = line
                 yield line
         if not last.endswith(b"\n"):
-            os.write(self._fd, b"\n")
+            try:
+                os.write(self._fd, b"\n")
+            except OSError:  # a full disk, which may be why the line was cut short
+                os.ftruncate(self._fd, os.fstat(self._fd).st_size - len(last))
 
     def _create(self) -> None:
         make_private(self._directory)
@@ -252,11 +257,13 @@ class Journal:
             self._give_up(os.strerror(error.errno) if error.errno else str(error))
 
     def _give_up(self, reason: str) -> None:
+        self.is_lost = self.phase is Phase.OPEN and self._is_announced
         self.phase = Phase.OFF
         self._lines.clear()
         self._is_unsynced = False
         self.state = State()
-        self._drop()
+        if not self.is_lost:
+            self._drop()
         self._warn(f"no journal is kept in {self._directory}, an interrupted job begins anew: {reason}")
 
     def _drop(self) -> None:

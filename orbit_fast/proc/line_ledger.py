@@ -2,6 +2,9 @@
 
 Some lines want to know when all of their objects have ended, and how. And it counts what is under way with each set of
 options, so that those can be forgotten that no line uses any more.
+
+One journal serves all lines. Only large objects are in it, so lines of small ones cost nothing more; and what a line
+left under way is gone on with only by a line that gives the object the same (`core.journal.way_of`).
 """
 
 from __future__ import annotations
@@ -9,14 +12,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from orbit_fast.core.hands import Limits
+from orbit_fast.core.journal import Place
+from orbit_fast.core.journal import way_of
 from orbit_fast.core.layout import Layout
-from orbit_fast.core.ledger import Ledger
 from orbit_fast.core.messages import Ask
 from orbit_fast.core.messages import Item
 from orbit_fast.core.messages import Outcome
 from orbit_fast.core.messages import RunTask
+from orbit_fast.core.settings import JobSettings
 from orbit_fast.core.stream import Stream
+from orbit_fast.io.clock import Clock
+from orbit_fast.proc.journal import Journal
+from orbit_fast.proc.recorder import RecordingLedger
 
 
 class Watcher(Protocol):
@@ -29,11 +39,14 @@ class Watcher(Protocol):
         """One has ended, for good."""
 
 
-class LineLedger(Ledger):
+class LineLedger(RecordingLedger):
     """As every ledger."""
 
-    def __init__(self, limits: Limits) -> None:
-        super().__init__(limits)
+    def __init__(self, limits: Limits, journal: Journal, clock: Clock) -> None:
+        super().__init__(limits, journal, clock)
+        # Lines write to any directory: nobody looks in all of them for the temporary files of a run that was killed.
+        self._has_landed = True
+        self._settings: dict[int, JobSettings] = {}
         self._used: dict[int, int] = {}
         self._idle: dict[int, None] = {}
         self._watchers: dict[int, Watcher] = {}
@@ -115,7 +128,18 @@ class LineLedger(Ledger):
         """Those that everybody has let go of since they were held."""
         idle = tuple(self._idle)
         self._idle.clear()
+        for variant in idle:
+            self._settings.pop(variant, None)
         return idle
+
+    def varied(self, number: int, settings: JobSettings) -> None:
+        """As the ledger."""
+        self._settings[number] = settings
+
+    def _place_of(self, item: Item) -> Place:
+        place = super()._place_of(item)
+        settings = self._settings.get(item.variant)
+        return place if settings is None else replace(place, way=way_of(settings))
 
     def _tell(self, item: Item, outcome: Outcome) -> None:
         self.let_go(item.variant)

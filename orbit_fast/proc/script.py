@@ -48,6 +48,7 @@ from orbit_fast.proc.lines import LineReader
 from orbit_fast.proc.open_files import fitted
 from orbit_fast.proc.parking import Parking
 from orbit_fast.proc.report import Report
+from orbit_fast.proc.script_recovery import ScriptRecovery
 from orbit_fast.proc.sides import Side
 from orbit_fast.proc.stage import script_memory
 from orbit_fast.proc.supervisor import Supervisor
@@ -421,14 +422,16 @@ def run_script(
     report.tally.is_script = True
     processes = worker_count(settings)
     settings = fitted(settings, processes)
-    ledger = LineLedger(limits_of(settings, processes))
+    recovery = ScriptRecovery(settings, environment, report, limits_of(settings, processes))
+    ledger = recovery.ledger
     stage, range_size = script_memory(settings)
     supervisor = Supervisor(settings, environment, report, ledger, sides=(), processes=processes, stage=stage)
     cats = CatLines(supervisor, report, turns, range_size=range_size)
     script = ScriptFinder(LineReader(fd), understand, supervisor=supervisor, ledger=ledger, report=report, cats=cats)
     script.variables = environment
     supervisor.on_end_early = script.stop
-    supervisor.set_sources([script], script.amount)
+    supervisor.set_sources([script], script.amount, recovery.last())
+    recovery.recall(supervisor, fd)
     try:
         return supervisor.run()
     finally:

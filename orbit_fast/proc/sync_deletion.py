@@ -1,6 +1,7 @@
 """The end of a sync that deletes: when every copy has ended, the guard is asked, once; then extras go.
 
-What the guard allows is first looked for at the source by name (`proc.peer_look`), where that is not too much.
+What the guard allows is first compared with the names of the source as the file system reads them (`proc.extras`), and
+looked for at the source by name (`proc.peer_look`), where that is not too much.
 A thousand go in one task, many tasks at once. What is to be deleted waits on disk meanwhile, because there may be as
 much of it as there is of anything else.
 """
@@ -19,6 +20,7 @@ from orbit_fast.core.guard import Case
 from orbit_fast.core.guard import Refusal
 from orbit_fast.core.guard import looks
 from orbit_fast.core.guard import refuse
+from orbit_fast.core.guard import refuse_folded
 from orbit_fast.core.guard import refuse_unproven
 from orbit_fast.core.limits import MAX_DELETE_KEYS
 from orbit_fast.core.messages import Answer
@@ -30,7 +32,7 @@ from orbit_fast.core.messages import TaskEnded
 from orbit_fast.core.tasks import RemoveExtraFiles
 from orbit_fast.core.tasks import RemoveExtraKeys
 from orbit_fast.io.external_sort import Pair
-from orbit_fast.io.external_sort import Spool
+from orbit_fast.proc.extras import Extras
 from orbit_fast.proc.finders import AskFor
 from orbit_fast.proc.peer_look import PeerLook
 from orbit_fast.proc.report import Level
@@ -59,7 +61,7 @@ class Deletion:
 
     def __init__(
         self,
-        extras: Spool,
+        extras: Extras,
         ends: tuple[End, End],
         case: Callable[[], Case],
         *,
@@ -114,7 +116,11 @@ class Deletion:
         Raises:
             S3Error: what was noted cannot be read again.
         """
-        if self._look is None:
+        if not self._extras.is_looked_through:
+            one = self._extras.look()
+            if one is not None:
+                self._refuse(refuse_folded(*one))
+        elif self._look is None:
             self._delete()
         elif not self._look.is_done:
             self._look.pull()

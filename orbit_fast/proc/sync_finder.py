@@ -17,8 +17,8 @@ from orbit_fast.core.model import Entry
 from orbit_fast.core.sync import Judged
 from orbit_fast.core.sync import Seen
 from orbit_fast.core.sync import SyncPlan
-from orbit_fast.io.external_sort import Spool
 from orbit_fast.io.walk import WalkEntry
+from orbit_fast.proc.extras import Extras
 from orbit_fast.proc.intake import Intake
 from orbit_fast.proc.sync_sides import ListedSide
 from orbit_fast.proc.sync_sides import LocalSide
@@ -77,7 +77,7 @@ class SyncFinder:
         ends: where their names stand.
         plan: decides.
         intakes: for what is copied, and for what is looked at first.
-        extras: takes what only the destination has.
+        extras: takes what only the destination has, and the names that only the source has.
         report: takes what is left as it is.
         needs_source: a source in which there is nothing at all is an error.
     """
@@ -89,7 +89,7 @@ class SyncFinder:
         plan: SyncPlan,
         intakes: tuple[Intake, Intake],
         *,
-        extras: Spool,
+        extras: Extras,
         report: Voice,
         needs_source: bool,
     ) -> None:
@@ -133,6 +133,7 @@ class SyncFinder:
         rows = merge.take()
         if rows:
             self._do(self._plan.judge(rows))
+            self._extras.missed(name for name, source, dest in rows if dest is None and source is not None)
 
     def answer(self, answer: Answer) -> Failure | None:
         """The sides ask for themselves."""
@@ -170,7 +171,7 @@ class SyncFinder:
                 extra = Extra("", seen.size, seen.mtime_ns, seen.ctime_ns, may_be)
             else:
                 extra = Extra(seen.etag if isinstance(seen, Entry) else "", may_be_at_source=may_be)
-            self._extras.add(name.encode(), _encode(extra))
+            self._extras.add(name, _encode(extra))
 
     def _offer(self, intake: Intake, name: str, source: object) -> None:
         end = self._source_end

@@ -51,10 +51,10 @@ from orbit_fast.core.visible import lossy
 from orbit_fast.core.visible import printable
 from orbit_fast.io.clock import Clock
 from orbit_fast.io.directories import prepare_destination
-from orbit_fast.io.external_sort import Spool
 from orbit_fast.proc.aftermath import Recovery
 from orbit_fast.proc.destination_lock import DestinationLock
 from orbit_fast.proc.destination_lock import place_of
+from orbit_fast.proc.extras import Extras
 from orbit_fast.proc.filter_memory import FilterMemory
 from orbit_fast.proc.intake import Destination
 from orbit_fast.proc.intake import Intake
@@ -282,7 +282,7 @@ def begin_sync(
     copying, asking = (Intake(plain, job.destination, around.ledger, around.voice) for _ in range(2))
     copying.serve(around.amount, variant=around.vary(plain), line=around.line)
     asking.serve(around.amount, variant=around.vary(looking), line=around.line)
-    plan, extras = SyncPlan(job.options), Spool()
+    plan, extras = SyncPlan(job.options), Extras(job.target.root if job.options.deletes else b"")
     finder = SyncFinder(
         _sides(job, settings, around.voice, around.ask, around.listings),
         (job.source, job.target),

@@ -67,6 +67,12 @@ def test_a_record_is_one_line_and_comes_back(record: Record) -> None:
     assert decode_line(line) == record
 
 
+@pytest.mark.parametrize("damage", [lambda line: line[:-1], lambda line: line[:8] + b"_" + line[9:]])
+def test_a_line_that_is_cut_or_changed_anywhere_is_none(damage) -> None:
+    """The line feed and the blank are not in its sum, and count all the same."""
+    assert decode_line(damage(encode_line(INTENT))) is None
+
+
 def test_what_was_under_way_is_known_and_what_has_ended_is_not() -> None:
     """An object is known from its intent to its end."""
     state = replay(lines(*ALL[:4]))
@@ -183,6 +189,8 @@ def named(**changed: object) -> str:
         {"settings": JobSettings(transfer=TransferSettings(preserve_metadata=True))},
         {"settings": JobSettings(selection=SelectionSettings(include=("a*",)))},
         {"settings": JobSettings(selection=SelectionSettings(newer_than_ns=5))},
+        {"settings": JobSettings(selection=SelectionSettings(older_than_ns=5))},
+        {"settings": JobSettings(selection=SelectionSettings(older_than_ns=5, newer_than_ns=5))},
         {"variables": ("AWS_PROFILE=y",)},
     ],
 )
@@ -195,8 +203,9 @@ def test_how_a_command_is_done_does_not_matter() -> None:
     """Part size, workers and output may differ between runs of one command; a customer's key is not in the name."""
     fast = TransferSettings(part_size=7, workers=1, concurrency=2, processes=3, max_memory=9, max_bandwidth=1)
     assert named(settings=JobSettings(transfer=fast, output=OutputSettings(json=True))) == named()
-    aged = [named(settings=JobSettings(selection=SelectionSettings(newer_than_ns=now))) for now in (5, 6)]
-    assert aged[0] == aged[1]
+    for bound in ("newer_than_ns", "older_than_ns"):
+        aged = [named(settings=JobSettings(selection=SelectionSettings(**{bound: now}))) for now in (5, 6)]
+        assert aged[0] == aged[1]
     key = b"k" * 32
     name = named(settings=JobSettings(object=ObjectSettings(sse_c_key=key)))
     assert name != named()

@@ -55,6 +55,18 @@ def test_every_name_comes_once_and_in_order(source, dest, source_cuts, dest_cuts
     assert merge.is_done
 
 
+@pytest.mark.parametrize("first", ["source", "destination"])
+def test_it_is_over_when_both_sides_are(first) -> None:
+    """One side that has ended, with nothing left to take, ends nothing: the other may go on."""
+    merge: Merge[int, int] = Merge()
+    ends = {"source": merge.end_source, "destination": merge.end_destination}
+    ends.pop(first)()
+    assert merge.take() == []
+    assert (merge.is_whole, merge.is_done) == (False, False)
+    ends.popitem()[1]()
+    assert (merge.is_whole, merge.is_done) == (True, True)
+
+
 @given(source=TREES, dest=TREES)
 def test_what_is_missing_is_told_only_when_it_is_certain(source, dest) -> None:
     """Before a side has ended, no name beyond its last one is called missing there."""

@@ -18,6 +18,7 @@ from orbit_fast.core.names import folded
 from orbit_fast.core.names import is_directory_marker
 from orbit_fast.core.names import key_name
 from orbit_fast.core.names import local_name
+from orbit_fast.core.names import other_spellings
 
 ODD = [
     "a",
@@ -190,3 +191,28 @@ def test_folding(left, right, is_same) -> None:
 def test_folding_is_stable(name) -> None:
     """Folding what was folded changes nothing."""
     assert folded(folded(name)) == folded(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "others"),
+    [
+        ("Photo.JPG", ("pHOTO.jpg",)),
+        ("2024-01", ()),
+        ("caf\u00e9", ("CAF\u00c9", "cafe\u0301")),
+        ("cafe\u0301", ("CAFE\u0301", "caf\u00e9")),
+        ("\u65e5\u672c", ()),
+        ("\u212b", ("\u00e5", "\u00c5", "A\u030a")),
+    ],
+)
+def test_other_spellings(name, others):
+    """One for each way in which a file system can fold the name, itself left out."""
+    assert other_spellings(name) == others
+    assert {folded(other) for other in others} <= {folded(name)}
+
+
+@given(st.text(max_size=20))
+def test_no_name_is_another_spelling_of_itself(name):
+    """And none comes twice."""
+    others = other_spellings(name)
+    assert name not in others
+    assert len(set(others)) == len(others)

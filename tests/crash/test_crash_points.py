@@ -18,6 +18,8 @@ POINTS = {
     "move": ("CreateMultipartUpload", "UploadPartCopy", "CompleteMultipartUpload", "DeleteObject"),
     "sync-up": ("ListObjectsV2", "UploadPart"),
     "sync-down": ("ListObjectsV2", "GetObject"),
+    "run-up": ("PutObject", "CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"),
+    "run": ("HeadObject", "CreateMultipartUpload", "UploadPartCopy", "CompleteMultipartUpload"),
 }
 """Operations at which each scenario is struck."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -10,8 +11,11 @@ import pytest
 
 from orbit_fast.core.settings import MIB
 from tests.e2e.conftest import BUCKET
+from tests.e2e.test_processes import wait_until
 from tests.kit.command import descendants
 from tests.kit.command import finish
+from tests.kit.command import wait_until_gone
+from tests.kit.mounts import mount
 
 PART = 5 * MIB
 PARTS = 40
@@ -52,18 +56,37 @@ def counted(server, operation):
     return sum(entry.operation == operation and entry.status < 300 for entry in server.store.log)
 
 
-def interrupted(orbit, hold, number, *arguments, by=signal.SIGINT):
-    """Run the command until `hold` holds `number` requests back, then end it; what came of it."""
-    with orbit.start(*arguments) as process:
+def parts_in(state):
+    """How many parts the journals speak of."""
+    return sum(path.read_bytes().count(b'"type":"part"') for path in journals(state))
+
+
+def settle(server):
+    """Wait until nothing is done any more for requests of who has gone: those that were held go on without him."""
+    coros = "HttpConnection._answer_all"
+    wait_until(
+        lambda: not any(task.get_coro().__qualname__ == coros for task in asyncio.all_tasks(server._loop)),
+        "the end of all requests",
+    )
+
+
+def interrupted(server, orbit, hold, number, *arguments, by=signal.SIGINT, stdin=subprocess.DEVNULL, noted=(0, None)):
+    """Run the command until `hold` holds `number` requests back, then end it; what came of it.
+
+    Before that so many parts stand in the journals below a directory, as `noted` says: what is killed has not always
+    written down all that it has heard of.
+    """
+    with orbit.start(*arguments, stdin=stdin) as process:
         hold.wait_for(number)
+        wait_until(lambda: not noted[0] or parts_in(noted[1]) >= noted[0], "the journal's lines")
         family = descendants(process.pid)
         process.send_signal(by)
         if by != signal.SIGKILL:
             hold.release()
         result = finish(process)
         hold.release()
-        for child in family:
-            child.wait(10)
+        wait_until_gone(family)
+    settle(server)
     return result
 
 
@@ -71,7 +94,7 @@ def test_an_interrupted_upload_and_download_send_only_what_was_missing(server, g
     """40 parts: a terminal's Ctrl-C in the middle of the upload, SIGKILL in the middle of the download."""
     (here / "large").write_bytes(LARGE)
     up = ("cp", "large", f"s3://{BUCKET}/dir/large", *LIMITS)
-    result = interrupted(orbit, gate.hold("UploadPart", after=17), 1, *up)
+    result = interrupted(server, orbit, gate.hold("UploadPart", after=17), 1, *up)
     assert result.code == 130
     told = result.err.decode()
     assert "kept: s3://bkt/dir/large (" in told
@@ -88,7 +111,7 @@ def test_an_interrupted_upload_and_download_send_only_what_was_missing(server, g
 
     down = ("cp", f"s3://{BUCKET}/dir/large", "back", *LIMITS)
     before = counted(server, "GetObject")
-    result = interrupted(orbit, gate.hold("GetObject", after=15), 4, *down, by=signal.SIGKILL)
+    result = interrupted(server, orbit, gate.hold("GetObject", after=15), 4, *down, by=signal.SIGKILL, noted=(8, state))
     assert result.code == -signal.SIGKILL
     assert not (here / "back").exists()
     before = counted(server, "GetObject")
@@ -110,11 +133,11 @@ def test_without_resume_nothing_is_kept_and_nothing_is_read(server, gate, orbit,
     """--no-resume: an interrupted upload is aborted; a journal that there is stays as it is."""
     (here / "f").write_bytes(SOME)
     up = ("cp", "f", f"s3://{BUCKET}/f", *LIMITS)
-    result = interrupted(orbit, gate.hold("UploadPart", after=1), 1, *up, "--no-resume").expect(130)
+    result = interrupted(server, orbit, gate.hold("UploadPart", after=1), 1, *up, "--no-resume").expect(130)
     assert result.failures == []
     assert server.store.unfinished_uploads() == []
     assert not state.exists()
-    interrupted(orbit, gate.hold("UploadPart", after=1), 1, *up)
+    interrupted(server, orbit, gate.hold("UploadPart", after=1), 1, *up)
     [journal] = journals(state)
     kept = journal.read_bytes()
     [done] = orbit(*up, "--no-resume").expect(0).done
@@ -130,7 +153,7 @@ def test_a_source_that_changed_starts_over(server, gate, orbit, here, state, cha
     (here / "src").mkdir()
     (here / "src" / "f").write_bytes(SOME)
     up = ("cp", "-R", "src", f"s3://{BUCKET}/p", *LIMITS)
-    interrupted(orbit, gate.hold("UploadPart", after=1), 1, *up)
+    interrupted(server, orbit, gate.hold("UploadPart", after=1), 1, *up)
     if change == "content":
         (here / "src" / "f").write_bytes(SOME[::-1])
     else:
@@ -145,7 +168,7 @@ def test_an_object_that_was_replaced_is_fetched_anew(server, gate, orbit, here, 
     """Its ETag is another one: no range of the old one gets into the file."""
     server.store.put(BUCKET, "k", SOME)
     down = ("cp", f"s3://{BUCKET}/k", "f", *LIMITS)
-    interrupted(orbit, gate.hold("GetObject", after=2), 1, *down, by=signal.SIGKILL)
+    interrupted(server, orbit, gate.hold("GetObject", after=2), 1, *down, by=signal.SIGKILL)
     server.store.put(BUCKET, "k", SOME[::-1])
     [done] = orbit(*down).expect(0).done
     assert "resumed_bytes" not in done
@@ -162,7 +185,7 @@ def test_litter_of_a_killed_run_is_removed_by_the_next(server, gate, orbit, here
     foreign.write_bytes(b"somebody's")
     dead = here / "out" / "deep" / ".orbit-0000000000000000-9.tmp"
     down = ("cp", "-R", f"s3://{BUCKET}/p/", "out", "--json")
-    interrupted(orbit, gate.hold("GetObject", after=5), 3, *down, by=signal.SIGKILL)
+    interrupted(server, orbit, gate.hold("GetObject", after=5), 3, *down, by=signal.SIGKILL)
     [journal] = journals(state)
     run = journal.read_bytes().split(b'"run":"')[1][:16].decode()
     dead = dead.with_name(f".orbit-{run}-9.tmp")
@@ -178,11 +201,34 @@ def test_a_place_that_cannot_be_written_is_no_failure(server, gate, orbit, here,
     state.write_bytes(b"a file")
     (here / "f").write_bytes(SOME)
     up = ("cp", "f", f"s3://{BUCKET}/f", *LIMITS)
-    result = interrupted(orbit, gate.hold("UploadPart", after=1), 1, *up, "-v")
+    result = interrupted(server, orbit, gate.hold("UploadPart", after=1), 1, *up, "-v")
     assert result.code == 130
     assert b"no journal is kept" in result.err
     assert server.store.unfinished_uploads() == []
     orbit(*up).expect(0)
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGKILL])
+def test_a_disk_that_fills_up_under_the_journal_stops_nothing(server, gate, orbit, here, tmp_path, by):
+    """It is told, once; what is interrupted then is cleaned up, what is killed is gone on with or aborted."""
+    file = here.joinpath(*["long" * 50] * 5, "f")  # its path alone takes most of the disk
+    file.parent.mkdir(parents=True)
+    file.write_bytes(LARGE[: 14 * PART])
+    (tmp_path / "full").mkdir()
+    up = ("cp", file, f"s3://{BUCKET}/f", *LIMITS)
+    with mount(tmp_path / "full", "size=4k") as disk:
+        full = orbit.with_environment(XDG_STATE_HOME=str(disk.inside)).with_prefix(*disk.prefix)
+        result = interrupted(server, full, gate.hold("UploadPart", after=13), 1, *up, by=by)
+        assert result.err.count(b"orbit: warning: no journal is kept in ") == 1
+        assert b"No space left on device" in result.err
+        assert len(server.store.unfinished_uploads()) == (by == signal.SIGKILL)
+        [done] = full(*up).done
+        assert ("resumed_bytes" in done) == (by == signal.SIGKILL)
+        assert server.store.read(BUCKET, "f") == LARGE[: 14 * PART]
+        assert server.store.unfinished_uploads() == []
+        disk.remount("size=1m")
+        full(*up).expect(0)
+        assert journals(disk.path) == []
 
 
 def test_an_upload_that_was_given_up_is_aborted(server, gate, orbit, here, state):
@@ -227,8 +273,8 @@ def test_a_stream_that_was_cut_off_leaves_no_upload_for_long(server, gate, orbit
             hold.release()
         finish(process)
         hold.release()
-        for child in family:
-            child.wait(10)
+        wait_until_gone(family)
+    settle(server)
     is_left = number == signal.SIGKILL
     assert len(server.store.unfinished_uploads()) == len(journals(state)) == is_left
     orbit("pipe", f"s3://{BUCKET}/other", fed=b"another command").expect(0)
@@ -239,11 +285,48 @@ def test_a_stream_that_was_cut_off_leaves_no_upload_for_long(server, gate, orbit
     assert server.store.bucket(BUCKET).current("k").content.read() == LARGE[: 20 * MIB]
 
 
-def test_what_a_killed_script_leaves_is_listed_and_can_be_aborted(server, gate, orbit, here, state):
-    """Lines of ``run`` keep no journal: ``uploads`` shows what SIGKILL has left of them, and aborts it."""
+@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGINT])
+def test_a_script_goes_on_with_what_its_lines_had_under_way(server, gate, orbit, here, state, by):
+    """Up, and down; lines that were done are done again, and a line whose options are others begins anew."""
+    (here / "f").write_bytes(SOME)
+    server.store.put(BUCKET, "from", LARGE[: 4 * PART])
+    (here / "up").write_text(f"cp --part-size 5 f s3://{BUCKET}/f\nrm s3://{BUCKET}/nothing*\n")
+    result = interrupted(server, orbit, gate.hold("UploadPart", after=1), 1, "run", "--concurrency", "1", "up", by=by)
+    assert (b"kept: s3://bkt/f (" in result.err) == (by == signal.SIGINT)
+    assert len(journals(state)) == 1
+    (here / "up").write_text(f"cp --part-size 5 f s3://{BUCKET}/f\n")
+    [done] = orbit("run", "--json", "up").expect(0).done
+    assert done["resumed_bytes"] in {PART, 2 * PART}  # the one that was held back may still have arrived
+    assert counted(server, "CreateMultipartUpload") == 1
+    assert server.store.read(BUCKET, "f") == SOME
+    assert (server.store.unfinished_uploads(), journals(state)) == ([], [])
+
+    (here / "down").write_text(f"cp --part-size 5 s3://{BUCKET}/from s3-from\n")
+    line = ("run", "--concurrency", "1", "down")
+    interrupted(server, orbit, gate.hold("GetObject", after=2), 1, *line, by=by, noted=(1, state))
+    [done] = orbit("run", "--json", "down").expect(0).done
+    assert done["resumed_bytes"] >= PART
+    assert (here / "s3-from").read_bytes() == LARGE[: 4 * PART]
+    assert sorted(os.listdir(here)) == ["down", "f", "s3-from", "up"]
+
+    interrupted(server, orbit, gate.hold("UploadPart", after=1), 1, "run", "--concurrency", "1", "up", by=by)
+    (here / "up").write_text(f"cp --part-size 5 --content-type text/x f s3://{BUCKET}/f\n")
+    before = counted(server, "CreateMultipartUpload")
+    [done] = orbit("run", "--json", "up").expect(0).done
+    assert ("resumed_bytes" in done, counted(server, "CreateMultipartUpload") - before) == (False, 1)
+    assert server.store.bucket(BUCKET).current("f").attributes.headers["content-type"] == "text/x"
+    assert (server.store.unfinished_uploads(), journals(state)) == ([], [])
+
+
+@pytest.mark.parametrize("how", ["stdin", "--no-resume"])
+def test_what_a_killed_script_leaves_is_listed_and_can_be_aborted(server, gate, orbit, here, state, how):
+    """A script on stdin has no name and no journal: ``uploads`` shows what SIGKILL has left of it, and aborts it."""
     (here / "f").write_bytes(SOME)
     (here / "script").write_text(f"cp --part-size 5 f s3://{BUCKET}/f\n")
-    result = interrupted(orbit, gate.hold("UploadPart", after=1), 1, "run", "script", by=signal.SIGKILL)
+    with (here / "script").open("rb") as lines:
+        named = ("run",) if how == "stdin" else ("run", "--no-resume", "script")
+        hold = gate.hold("UploadPart", after=1)
+        result = interrupted(server, orbit, hold, 1, *named, by=signal.SIGKILL, stdin=lines)
     assert (result.code, journals(state)) == (-signal.SIGKILL, [])
     assert [line.split()[-1] for line in orbit("uploads", f"s3://{BUCKET}").expect(0).lines] == [f"s3://{BUCKET}/f"]
     orbit("uploads", "--abort", f"s3://{BUCKET}").expect(0)

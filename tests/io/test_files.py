@@ -21,6 +21,7 @@ from orbit_fast.core.errors import TooLarge
 from orbit_fast.core.errors import UnsafePath
 from orbit_fast.core.errors import Vanished
 from orbit_fast.io import files
+from orbit_fast.io import spelling
 from orbit_fast.io.files import Landings
 from orbit_fast.io.files import State
 from orbit_fast.io.files import is_temp_name
@@ -160,7 +161,7 @@ def test_a_directory_at_the_destination_is_a_conflict(root, landings):
 def test_no_clobber(root, landings, monkeypatch, has_call):
     """An existing name is left, a free one is taken, also where the system lacks the call for it."""
     if not has_call:
-        monkeypatch.setattr(files, "rename_exclusively", _raise(errno.EINVAL))
+        monkeypatch.setattr(spelling, "rename_exclusively", _raise(errno.EINVAL))
     first = landings.create(root + b"/a", root=root)
     first.write_at(b"first", 0)
     assert first.publish(no_clobber=True)
@@ -182,7 +183,7 @@ def test_no_clobber_respects_a_dangling_link(root, landings):
 
 def test_no_clobber_reports_other_errors(root, landings, monkeypatch):
     """What is not "exists" and not "unknown call" is raised, and the temporary file goes."""
-    monkeypatch.setattr(files, "rename_exclusively", _raise(errno.EACCES))
+    monkeypatch.setattr(spelling, "rename_exclusively", _raise(errno.EACCES))
     with pytest.raises(LocalError, match="Permission denied"):
         landings.create(root + b"/a", root=root).publish(no_clobber=True)
 

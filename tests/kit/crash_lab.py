@@ -40,7 +40,7 @@ SOURCE = "source"
 TARGET = "target"
 EXTRA = "extra"
 LIMIT_S = 60.0
-GONE_WITHIN_S = 5.0
+GONE_WITHIN_S = 30.0
 MOST_RUNS = 24
 
 SIZES = (0, 1, 1000, PART, PART + 1, 3 * PART, 5 * PART + 7)
@@ -59,7 +59,7 @@ class Scenario:
 
     Attributes:
         name: of it.
-        operation: ``cp``, ``mv``, or ``sync``, which deletes what the source does not have.
+        operation: ``cp``, ``mv``, ``sync``, which deletes what the source does not have, or ``run``: a ``cp`` each.
         from_disk: the source is a directory.
         to_disk: the destination is.
     """
@@ -79,6 +79,8 @@ SCENARIOS = (
     Scenario(name="move", operation="mv"),
     Scenario(name="sync-up", operation="sync", from_disk=True),
     Scenario(name="sync-down", operation="sync", to_disk=True),
+    Scenario(name="run-up", operation="run", from_disk=True),
+    Scenario(name="run", operation="run"),
 )
 
 
@@ -253,6 +255,8 @@ class Trial:
     def _lay_out(self) -> None:
         for name in ("work", "state"):
             (self._directory / name).mkdir(parents=True)
+        lines = [f"{source}{name} {target}{name}\n" for name in self.files for source, target in [self._ends]]
+        (self._directory / "script").write_text("".join(lines))
         self._store.create_bucket(self._bucket)
         for name, data in self.files.items():
             self._write(SOURCE, name, data)
@@ -272,13 +276,20 @@ class Trial:
             self._store.put(self._bucket, f"{end}/{name}", data)
 
     @property
+    def _ends(self) -> tuple[str, str]:
+        """Where everything is, and where it is to be."""
+        ends = {True: "{}/", False: f"s3://{self._bucket}/{{}}/"}
+        return ends[self._scenario.from_disk].format(SOURCE), ends[self._scenario.to_disk].format(TARGET)
+
+    @property
     def job(self) -> dict[str, Any]:
         """What the zygote is told."""
         server = self._lab.server
-        ends = {True: "{}/", False: f"s3://{self._bucket}/{{}}/"}
+        source, destination = self._ends
         return {
-            "sources": [ends[self._scenario.from_disk].format(SOURCE)],
-            "destination": ends[self._scenario.to_disk].format(TARGET),
+            "sources": [source],
+            "destination": destination,
+            "script": str(self._directory / "script"),
             "operation": self._scenario.operation,
             "part_size": PART,
             "directory": str(self._directory / "work"),

@@ -15,16 +15,22 @@ import sys
 import traceback
 from typing import Any
 
+from msgspec.structs import replace
+
 from orbit_fast.core.console import SilentConsole
 from orbit_fast.core.layout import plan_parts
 from orbit_fast.core.settings import MIB
 from orbit_fast.core.settings import JobSettings
 from orbit_fast.core.settings import NetworkSettings
 from orbit_fast.core.settings import OutputSettings
+from orbit_fast.core.settings import ScriptSettings
 from orbit_fast.core.settings import SelectionSettings
 from orbit_fast.core.settings import SyncSettings
 from orbit_fast.core.settings import TransferSettings
+from orbit_fast.core.work import Copy
+from orbit_fast.core.work import Line
 from orbit_fast.proc.job import run_copy
+from orbit_fast.proc.script import run_script
 from orbit_fast.proc.syncjob import run_sync
 from tests.kit.disk_record import install
 
@@ -65,9 +71,24 @@ def run(job: dict[str, Any]) -> int:
     if job.get("record"):
         install(job["record"])
     settings, console = settings_of(job), SilentConsole()
+    if job["operation"] == "run":
+        return _run_lines(settings, job["script"], job["environment"])
     if job["operation"] == "sync":
         return int(run_sync(job["sources"][0], job["destination"], settings, job["environment"], console, "orbit sync"))
     return int(run_copy(job["sources"], job["destination"], settings, job["environment"], console))
+
+
+def _run_lines(settings: JobSettings, name: str, environment: dict[str, str]) -> int:
+    """The lines of a script: a source and a destination each."""
+    settings = replace(settings, script=ScriptSettings(file=name))
+    copying = replace(settings, operation="cp", selection=SelectionSettings())
+
+    def understand(number: int, text: str) -> Line:
+        source, destination = text.split()
+        return Line(number=number, settings=copying, plan=Copy(sources=(source,), destination=destination))
+
+    fd = os.open(name, os.O_RDONLY)
+    return run_script(fd, understand, settings, environment, SilentConsole())
 
 
 def answer(said: dict[str, int]) -> None:

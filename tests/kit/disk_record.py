@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from orbit_fast.io import files
+from orbit_fast.io import spelling
 
 _STDOUT = 1
 
@@ -36,7 +37,7 @@ def install(record: str) -> None:
     for name, wrap in _WRAPPERS.items():
         setattr(os, name, wrap(getattr(os, name), note))
     files.reserve = _reserved(files.reserve, note)
-    files.rename_exclusively = _renamed_exclusively(files.rename_exclusively, note)
+    spelling.rename_exclusively = _renamed_exclusively(spelling.rename_exclusively, note)
 
 
 def _path(name: Any, directory: int | None = None) -> str:

@@ -6,16 +6,19 @@ import contextlib
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.kit import folding_fs
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disk:
-    """A small tmpfs.
+    """A file system, mounted.
 
     Attributes:
         inside: its path for programs that run with `prefix`.
@@ -35,13 +38,27 @@ class Disk:
 @contextlib.contextmanager
 def mount(directory: Path, options: str) -> Iterator[Disk]:
     """Mount a tmpfs with `options` over `directory`; skips the test where the system does not allow it."""
+    script = 'mount -t tmpfs -o "$1" tmpfs "$2" && echo mounted && exec cat'
+    with _held(directory, ["sh", "-c", script, "sh", options, str(directory)]) as disk:
+        yield disk
+
+
+@contextlib.contextmanager
+def mount_folding(directory: Path, ways: str = "case,forms") -> Iterator[Disk]:
+    """Mount a file system that folds names (`folding_fs`) over `directory`; else skips the test."""
+    with _held(directory, [sys.executable, folding_fs.__file__, str(directory), ways]) as disk:
+        yield disk
+
+
+@contextlib.contextmanager
+def _held(directory: Path, command: list[str]) -> Iterator[Disk]:
+    """A mount that `command` makes, which then says so, and holds until its stdin ends."""
     if not all(map(shutil.which, ("unshare", "nsenter", "mount"))):
         pytest.skip("there is no unshare, nsenter or mount to make a file system with")
     is_root = os.geteuid() == 0
     namespaces = ["--mount"] if is_root else ["--mount", "--user", "--map-root-user"]
-    script = 'mount -t tmpfs -o "$1" tmpfs "$2" && echo mounted && exec cat'
     holder = subprocess.Popen(
-        ["unshare", *namespaces, "sh", "-c", script, "sh", options, str(directory)],
+        ["unshare", *namespaces, *command],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -55,6 +72,6 @@ def mount(directory: Path, options: str) -> Iterator[Disk]:
         yield Disk(inside=directory, path=Path(f"/proc/{holder.pid}/root{directory}"), prefix=prefix)
     finally:
         holder.stdin.close()
-        holder.wait(10)
+        holder.wait(60)
         holder.stdout.close()
         holder.stderr.close()

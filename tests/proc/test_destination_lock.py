@@ -14,6 +14,7 @@ from orbit_fast.core.errors import InvalidConfig
 from orbit_fast.core.location import S3Url
 from orbit_fast.proc.destination_lock import DestinationLock
 from orbit_fast.proc.destination_lock import place_of
+from tests.kit.folding import FoldingDirectory
 
 PLACE = S3Url("b", "p/")
 ME = os.getpid()
@@ -118,10 +119,10 @@ def test_one_that_waits_gets_it_in_its_turn(tmp_path):
     waits = threading.Semaphore(0)
     waiter = threading.Thread(target=whole.take, args=(lambda text: (told.append(text), waits.release()),))
     waiter.start()
-    assert waits.acquire(timeout=10)
+    assert waits.acquire(timeout=60)
     parts[0].release()
     parts[1].release()
-    waiter.join(10)
+    waiter.join(60)
     assert not waiter.is_alive()
     assert set(told) == {f"another sync is writing to a part of s3://b/p/: process {ME}"}
     with pytest.raises(InvalidConfig):
@@ -140,7 +141,7 @@ def test_many_take_turns(tmp_path):
     ready = threading.Barrier(len(places))
 
     def take(place):
-        ready.wait(10)
+        ready.wait(60)
         for _ in range(5):
             lock = _lock(tmp_path, place)
             lock.take(lambda _: None)
@@ -156,7 +157,7 @@ def test_many_take_turns(tmp_path):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     assert sorted(done) == sorted(places)
     assert clashes == []
     assert _claims(tmp_path) == []
@@ -170,7 +171,7 @@ def test_the_claim_of_a_dead_process_is_none(tmp_path):
         "DestinationLock(sys.argv[1], b's3  s3://b/p/x/', 'x', log=print).take()\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False, timeout=30)
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False, timeout=60)
     assert len(_claims(tmp_path)) == 1
     lock = _lock(tmp_path)
     lock.take()
@@ -187,14 +188,14 @@ def test_a_file_that_was_removed_locks_nothing(tmp_path):
     waits = threading.Semaphore(0)
     waiter = threading.Thread(target=second.take, args=(lambda text: (told.append(text), waits.release()),))
     waiter.start()
-    assert waits.acquire(timeout=10)
+    assert waits.acquire(timeout=60)
     _claims(tmp_path)[0].unlink()
     third.take()
     first.release()
-    assert waits.acquire(timeout=10)
+    assert waits.acquire(timeout=60)
     assert waiter.is_alive()
     third.release()
-    waiter.join(10)
+    waiter.join(60)
     assert (waiter.is_alive(), len(told)) == (False, 2)
     second.release()
 
@@ -224,3 +225,12 @@ def test_a_disk_that_takes_no_claim_locks_nothing(tmp_path, monkeypatch):
         _lock(tmp_path, logs=logs).take()
     assert "No space left" in logs[0]
     assert _claims(tmp_path) == []
+
+
+def test_spellings_of_one_directory_are_one_place(tmp_path, monkeypatch):
+    """Where the disk folds names; elsewhere they are two."""
+    (tmp_path / "Dir").mkdir()
+    asked = [bytes(tmp_path / name) for name in ("Dir", "dir", "DIR")]
+    assert len({place_of(path, "", {}) for path in asked}) == 3
+    FoldingDirectory(bytes(tmp_path), monkeypatch)
+    assert {place_of(path, "", {}) for path in asked} == {b"local " + bytes(tmp_path.resolve()) + b"/Dir/"}

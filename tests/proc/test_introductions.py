@@ -24,10 +24,15 @@ class Bench:
         self.told = []
         self.ready = []
         self.idle = ()
+        self.varied = []
         self.sides = SimpleNamespace(is_found=True, found=Sides(sites=(), identities=()))
         self.introductions = Introductions(
             SimpleNamespace(send=lambda index, order: self.told.append((index, order)), send_each=self.told.extend),
-            SimpleNamespace(worker_ready=self.ready.append, take_idle_variants=self._take_idle),
+            SimpleNamespace(
+                worker_ready=self.ready.append,
+                take_idle_variants=self._take_idle,
+                varied=lambda number, settings: self.varied.append((number, settings)),
+            ),
             self.sides,
             settings=PLAIN,
             processes=3,
@@ -88,7 +93,7 @@ def test_variants_have_numbers_that_every_worker_knows():
     bench.take()
     assert bench.introductions.vary(PLAIN) == 0
     assert bench.introductions.vary(OTHER) == bench.introductions.vary(OTHER) == 1
-    assert bench.take() == [(0, Vary)]
+    assert (bench.take(), bench.varied) == ([(0, Vary)], [(1, OTHER)])
     bench.introductions.ready(1)
     assert bench.take() == [(1, Setup), (1, Vary)]
 

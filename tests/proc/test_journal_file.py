@@ -272,9 +272,31 @@ def test_a_disk_that_fails_takes_the_journal_away(desk, monkeypatch, call):
     assert (journal.is_on, journal.state.transfers) == (False, {})
     journal.record(PART, is_urgent=True)
     journal.write()
-    journal.close(is_clean=True)
+    assert journal.is_lost
     [warning] = desk.warnings
     assert "No space left on device" in warning
+    monkeypatch.undo()
+    assert not desk.journal().is_on  # what stands in it is still under way
+    journal.close(is_clean=True)
+    after = desk.journal()
+    assert (after.is_on, list(after.state.transfers)) == (True, [1])
+    after.close(is_clean=True)
+
+
+def test_a_full_disk_does_not_hide_what_was_written(desk, monkeypatch):
+    """A line that it cut short goes, when nothing more can be written."""
+    desk.died(INTENT, STARTED)
+    whole = desk.path.read_bytes()
+    desk.path.write_bytes(whole + b"0123abcd {")
+    os.utime(desk.path, (desk.now_s, desk.now_s))
+
+    def refuse(*_):
+        raise OSError(28, "no space")
+
+    monkeypatch.setattr(os, "write", refuse)
+    journal = desk.journal()
+    assert (journal.is_on, list(journal.state.transfers)) == (True, [1])
+    assert desk.path.read_bytes() == whole
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from orbit_fast.core.messages import Stat
 from orbit_fast.core.messages import Status
 from orbit_fast.core.messages import Transfer
 from orbit_fast.core.tasks import HeadBucket
-from orbit_fast.proc.line_ledger import LineLedger
+from tests.kit.ledgers import line_ledger
 
 
 class Watcher:
@@ -45,7 +45,7 @@ def dealt(ledger):
 
 def test_a_line_hears_of_its_own_objects():
     """How each ended; nothing after it has left."""
-    ledger, watcher = LineLedger(Limits(workers=1, depth=8, concurrency=4)), Watcher()
+    ledger, watcher = line_ledger(Limits(workers=1, depth=8, concurrency=4)), Watcher()
     ledger.watch(2, watcher)
     ledger.worker_ready(0)
     for number, line in ((1, 1), (2, 2), (3, 2), (4, 2), (5, 0)):
@@ -64,7 +64,7 @@ def test_a_line_hears_of_its_own_objects():
 
 def test_what_a_lost_worker_had_is_not_new():
     """It ends once: with the worker that has it at last, or here when it was lost too often."""
-    ledger, watcher = LineLedger(Limits(workers=1, depth=8, concurrency=4)), Watcher()
+    ledger, watcher = line_ledger(Limits(workers=1, depth=8, concurrency=4)), Watcher()
     ledger.watch(1, watcher)
     ledger.worker_ready(0)
     ledger.add(item(1, 1))
@@ -80,7 +80,7 @@ def test_what_a_lost_worker_had_is_not_new():
 
 def test_after_the_stop_nothing_is_added():
     """Nor waited for."""
-    ledger, watcher = LineLedger(Limits(workers=1, depth=8, concurrency=4)), Watcher()
+    ledger, watcher = line_ledger(Limits(workers=1, depth=8, concurrency=4)), Watcher()
     ledger.watch(1, watcher)
     ledger.stop()
     ledger.add(item(1, 1))
@@ -89,7 +89,7 @@ def test_after_the_stop_nothing_is_added():
 
 def test_settings_are_idle_when_everything_that_uses_them_has_ended():
     """Objects, questions and tasks, whoever did them; what is held besides; and each is told of once."""
-    ledger = LineLedger(Limits(workers=2, depth=8, concurrency=4))
+    ledger = line_ledger(Limits(workers=2, depth=8, concurrency=4))
     ledger.worker_ready(0)
     ledger.add(replace(item(1, 1), variant=3))
     ledger.add(replace(item(2, 1), variant=4))
@@ -117,7 +117,7 @@ def test_settings_are_idle_when_everything_that_uses_them_has_ended():
 
 def test_settings_that_are_used_again_are_not_idle():
     """Between the end of one use and the question; and the job's own are never told."""
-    ledger = LineLedger(Limits(workers=1, depth=8, concurrency=4))
+    ledger = line_ledger(Limits(workers=1, depth=8, concurrency=4))
     for variant in (0, 3):
         ledger.hold(variant)
         ledger.let_go(variant)

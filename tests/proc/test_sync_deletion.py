@@ -17,7 +17,7 @@ from orbit_fast.core.settings import JobSettings
 from orbit_fast.core.tasks import RemoveExtraFiles
 from orbit_fast.core.tasks import RemoveExtraKeys
 from orbit_fast.core.tasks import Tallied
-from orbit_fast.io.external_sort import Spool
+from orbit_fast.proc.extras import Extras
 from orbit_fast.proc.report import Report
 from orbit_fast.proc.search import InTurn
 from orbit_fast.proc.sync_deletion import AT_ONCE
@@ -34,9 +34,9 @@ class Bench:
     def __init__(self, end, known, count, monkeypatch, *, on_done=lambda: None, **case):
         self.orders = []
         self.lines = b""
-        self.extras = Spool()
+        self.extras = Extras(end.root)
         for number in range(count):
-            self.extras.add(b"n%05d" % number, msgspec.msgpack.encode(known))
+            self.extras.add(f"n{number:05d}", msgspec.msgpack.encode(known))
         settings = JobSettings()
         self.report = Report(settings, SilentConsole(), lambda: 0.0, command="sync")
         monkeypatch.setattr(self.report, "forward", self._forward)

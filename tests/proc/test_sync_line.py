@@ -28,13 +28,13 @@ from orbit_fast.core.tasks import Tallied
 from orbit_fast.core.work import Line
 from orbit_fast.core.work import Sync
 from orbit_fast.proc.key_stream import Listings
-from orbit_fast.proc.line_ledger import LineLedger
 from orbit_fast.proc.progress import Amount
 from orbit_fast.proc.report import Report
 from orbit_fast.proc.sides import Side
 from orbit_fast.proc.sync_line import SyncLine
 from orbit_fast.proc.sync_line import renumbered
 from orbit_fast.proc.syncjob import plan_sync
+from tests.kit.ledgers import line_ledger
 
 DENIED = Failure.of(AccessDenied("no"))
 SITE = 5
@@ -50,7 +50,7 @@ class Bench:
         self.said = b""
         self.failures = []
         self.variants = {}
-        self.ledger = LineLedger(Limits(workers=1, depth=100, concurrency=4))
+        self.ledger = line_ledger(Limits(workers=1, depth=100, concurrency=4))
         self.ledger.worker_ready(0)
         self.report = Report(JobSettings(operation="run"), SilentConsole(), lambda: 0.0, command="run")
         monkeypatch.setattr(self.report, "forward", self._forward)

@@ -67,7 +67,8 @@ VERB = Verb(
         ),
         (
             "Options given to run hold for every line whose command has them. A line that fails is told with the "
-            "file and its number, and the others go on, unless --fail-fast is given."
+            "file and its number, and the others go on, unless --fail-fast is given. The same FILE, run again after it "
+            "was interrupted, goes on with the large objects that were under way."
         ),
         (
             "Lines of sync that write to the same place, or one inside the other's, are done one after another, each "

@@ -14,6 +14,7 @@ from orbit_fast.core.verb_groups import BUFFERS
 from orbit_fast.core.verb_groups import COPIES
 from orbit_fast.core.verb_groups import ENGINE
 from orbit_fast.core.verb_groups import MOVES
+from orbit_fast.core.verb_groups import RESUMES
 from orbit_fast.core.verb_groups import UPLOADS
 
 _MOST_OBJECTS = 65_536
@@ -117,7 +118,7 @@ ROWS = (
         help="Keep a journal, and go on where an interrupted run of the same command stopped.",
         shape=Shape.TOGGLE,
         default_text="on",
-        verbs=MOVES,
+        verbs=RESUMES,
     ),
     Option(
         name="durable",
