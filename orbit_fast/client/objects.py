@@ -25,6 +25,7 @@ from orbit_fast.core.model import ObjectFacts
 from orbit_fast.core.sigv4 import Signer
 from orbit_fast.core.sigv4 import format_amz_date
 from orbit_fast.io import memory
+from orbit_fast.io.client import NO_PRESIGN
 from orbit_fast.io.flow import Call
 from orbit_fast.io.flow import Flow
 from orbit_fast.io.listing import named
@@ -191,6 +192,8 @@ class ObjectOperations(StreamOperations):
             told = await session.do(region_of(place.site))
             site = session.site_of(place.site)
             endpoint = (session.in_region(site, told) if told else site).endpoint
+        if endpoint.has_sessions:
+            raise InvalidConfig(NO_PRESIGN)
         seconds = expires.total_seconds() if isinstance(expires, timedelta) else expires
         return Signer(session.credentials, endpoint.region, endpoint.signing_name).presign(
             method=method,

@@ -80,9 +80,13 @@ class PiecesUpload:
         self._place = place
         self._item = item
         self._begun: Begun | None = None
-        self._on_part = on_part
-        self._landed: dict[int, PartFact] = {}
-        self._window = Window(place.session, place.around.settings.transfer.concurrency, self._land)
+        self._landed = landed = dict[int, PartFact]()
+
+        def land(part: PartFact) -> None:  # not a method: this and its window would hold each other
+            landed[part.number] = part
+            on_part(part)
+
+        self._window = Window(place.session, place.around.settings.transfer.concurrency, land)
 
     async def send(self, data: memoryview, *, at_once: int, on_free: Callable[[], None] = lambda: None) -> None:
         """Send the next piece as soon as fewer than `at_once` are in flight; `on_free`: its memory is free again.
@@ -125,10 +129,6 @@ class PiecesUpload:
         if isinstance(begun, Ending):
             raise Internal("an upload without conditions was skipped")
         return begun
-
-    def _land(self, part: PartFact) -> None:
-        self._landed[part.number] = part
-        self._on_part(part)
 
 
 def _moved(flow: Flow[PartFact], on_free: Callable[[], None]) -> Flow[PartFact]:

@@ -8,6 +8,7 @@ from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
 
+from orbit_fast.core.directory_buckets import ENCRYPTION as DIRECTORY
 from orbit_fast.core.events import Landed
 from orbit_fast.core.model import Checksum
 from orbit_fast.core.model import Entry
@@ -108,7 +109,7 @@ class ObjectMetadata:
             content_type=facts.content_type,
             version_id=facts.version_id,
             storage_class=facts.storage_class or "STANDARD",
-            server_side_encryption=facts.encryption,
+            server_side_encryption="AES256" if facts.encryption == DIRECTORY else facts.encryption,
             checksum=facts.checksum,
             metadata=dict(facts.metadata),
             content_headers=dict(facts.content_headers),

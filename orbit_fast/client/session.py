@@ -123,15 +123,20 @@ class Running(Generic[T]):
         return self._result  # type: ignore[return-value]  # None is a T then
 
     def result(self) -> T:
-        """What it returned. Only when it has ended.
+        """What it returned. Only when it has ended, and of a failure only once.
 
         Raises:
             S3Error: what it ended with.
         """
         result = self.outcome()
-        if isinstance(result, S3Error):
+        if not isinstance(result, S3Error):
+            return result
+        # Its traceback will hold this and the caller's bytes: what held it too would be another such circle.
+        self._result = Internal("a failure is told once")
+        try:
             raise result
-        return result
+        finally:
+            del result
 
     async def wait(self) -> T:
         """Wait for what it returns. Being cancelled leaves it running.

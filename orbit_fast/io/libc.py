@@ -1,6 +1,6 @@
-"""The two file system calls that Python does not offer: reserving space, and renaming without replacing.
+"""What Python does not offer of the C library: reserving space, renaming without replacing, giving memory back.
 
-Both are looked up in the C library when first needed, and each says "not here" with an `OSError` of
+All are looked up when first needed. Those of the file system say "not here" with an `OSError` of
 ``ENOSYS``/``EINVAL``/``EOPNOTSUPP`` where the system or the file system lacks it, so that callers have one fallback.
 """
 
@@ -89,3 +89,13 @@ def rename_exclusively(source: bytes, destination: bytes, *, dir_fd: int) -> Non
     name, flag = ("renameat2", _RENAME_NOREPLACE) if sys.platform == "linux" else ("renameatx_np", _RENAME_EXCL)
     types = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint)
     _call(name, types, dir_fd, source, dir_fd, destination, flag)
+
+
+def give_back_memory() -> None:
+    """Give the system what this process's allocator has free, which it would keep for later. glibc's does; others not.
+
+    Takes a millisecond for some megabytes.
+    """
+    trim = _function("malloc_trim", (ctypes.c_size_t,))
+    if trim is not None:
+        trim(0)

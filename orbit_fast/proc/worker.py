@@ -33,6 +33,7 @@ from orbit_fast.core.notes import RegionFound
 from orbit_fast.core.settings import ClientSettings
 from orbit_fast.core.settings import JobSettings
 from orbit_fast.io import endpoints
+from orbit_fast.io import libc
 from orbit_fast.io.client import Client
 from orbit_fast.io.client import Hooks
 from orbit_fast.io.clock import Clock
@@ -60,6 +61,9 @@ from orbit_fast.proc.taskdesk import TaskDesk
 
 COUNT_EVERY_S = 0.1
 """How often the counters are copied to where the supervisor reads them."""
+
+TIDY_EVERY = 100
+"""Counts (10 s) after which memory is given back. It takes a millisecond or two."""
 
 CONNECTIONS_FOR_PARTS = 32
 """Parts of large objects come on top of whole items: as many as the ledger deals to one worker."""
@@ -112,6 +116,7 @@ class Worker:
         self._desk: Desk | None = None
         self._reporter = Reporter(self._send, loop.call_later)
         self._is_stopping = self._is_to_flush = False
+        self._counts = 0
         self._pairs = pairs(raise_limit())
         self._status = 0
 
@@ -322,6 +327,9 @@ class Worker:
 
     def _count(self) -> None:
         self._copy_counters()
+        self._counts += 1
+        if not self._counts % TIDY_EVERY:
+            _tidy()
         if self._desk is not None:
             self._desk.go_on()
         self._loop.call_later(COUNT_EVERY_S, self._count)
@@ -339,3 +347,13 @@ class Worker:
         row.set(Cell.CONNECTIONS, now.connections)
         row.set(Cell.SLOTS_LEASED, self._pool.leased)
         self._counted = dataclasses.replace(now)
+
+
+def _tidy() -> None:
+    """Give back what is not used any more; a worker of a script may last for days.
+
+    Connections over TLS, and some errors, are cycles with hundreds of kilobytes in them. The collector goes by the
+    number of objects, so of the few that these are it would come too late.
+    """
+    gc.collect()
+    libc.give_back_memory()

@@ -274,7 +274,7 @@ class Program:
     """
 
     def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
-        self.last: dict[str, int] = {"rounds": 0, "verified": 0, "slots": 0}
+        self.last: dict[str, int] = {"rounds": 0, "verified": 0, "slots": 0, "memory": 0}
         directory.mkdir()
         self._errors = (directory / "program.err").open("wb")
         self.process = subprocess.Popen(
@@ -357,19 +357,13 @@ class Observer:
             ("`orbit run`: file descriptors", ""): fds_of(run) + sum(map(fds_of, workers)),
             ("`orbit run`: processes", ""): 1 + len(workers),
             ("`orbit run`: slots in use", ""): self._arena.leased if self._arena else 0,
-            ("library: memory of the program", "MiB"): (pss_of(program) - sum(map(pss_of, direct(engine)))) / MIB,
+            ("library: memory of the program between rounds", "MiB"): self._program.last["memory"] / MIB,
             ("library: file descriptors", ""): fds_of(program),
             ("library: processes of its engine", ""): len(engine),
             ("library: slots in use between rounds", ""): self._program.last["slots"],
         }
         for name, value in seen.items():
             self.series.setdefault(name, []).append(value)
-
-
-def direct(pids: list[int]) -> list[int]:
-    """Those whose parent is not among them: their sum of memory counts the others."""
-    below = {child for pid in pids for child in children_of(pid)}
-    return [pid for pid in pids if pid not in below]
 
 
 def spark(values: list[float], columns: int = 24) -> str:
@@ -385,10 +379,10 @@ def table(series: Mapping[tuple[str, str], list[float]]) -> tuple[list[str], boo
     rows, is_flat = [], True
     for (name, unit), values in series.items():
         quarter = len(values) // 4
-        second, last = statistics.median(values[quarter : 2 * quarter]), statistics.median(values[3 * quarter :])
+        first, second, _, last = (statistics.median(values[n * quarter : (n + 1) * quarter or None]) for n in range(4))
         grows = last - second > max(2.0, second * TOLERANCE)
         is_flat &= not grows
-        numbers = [f"{value:.1f} {unit}" if unit else f"{value:g}" for value in (second, last, max(values))]
+        numbers = [f"{value:.1f} {unit}" if unit else f"{value:g}" for value in (first, second, last, max(values))]
         rows.append(f"| {name} | {' | '.join(numbers)} | `{spark(values)}` | {'**grows**' if grows else 'flat'} |")
     return rows, is_flat
 
@@ -472,8 +466,8 @@ def page(minutes: float, weather: Weather, lines: Lines, program: Program, rows:
             f"{program.last['rounds']:,} rounds of one client and one engine. {verified / MIB:,.0f} MiB came back and",
             "were compared; no byte was wrong, nothing failed, no temporary file was left.",
             "",
-            "| | second quarter | last quarter | most | | |",
-            "|---|---:|---:|---:|---|---|",
+            "| | first quarter | second quarter | last quarter | most | | |",
+            "|---|---:|---:|---:|---:|---|---|",
             *rows,
             "",
         ]

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+from benchmarks.scale import pss_of
 from orbit_fast import ChecksumMismatch
 from orbit_fast import Engine
 from orbit_fast import S3Client
 from orbit_fast import S3Config
+from orbit_fast.io.libc import give_back_memory
 from tests.crash.soak import BUCKET
 from tests.crash.soak import MIB
 from tests.crash.soak import Tree
@@ -102,8 +105,10 @@ async def main(directory: Path) -> None:
             verified += await with_engine(engine, tree, directory)
             tree.change()
             rounds += 1
-            slots = client._session.slots.leased
-            sys.stdout.write(json.dumps({"rounds": rounds, "verified": verified, "slots": slots}) + "\n")
+            give_back_memory()  # what is looked at is what is used, not what glibc keeps of this program's buffers
+            slots, memory = client._session.slots.leased, pss_of(os.getpid())
+            said = {"rounds": rounds, "verified": verified, "slots": slots, "memory": memory}
+            sys.stdout.write(json.dumps(said) + "\n")
             sys.stdout.flush()
 
 

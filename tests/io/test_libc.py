@@ -20,6 +20,16 @@ def test_missing_calls_say_so(monkeypatch):
     assert caught.value.errno in libc.NOT_SUPPORTED
 
 
+def test_memory_is_given_back_where_the_c_library_can(monkeypatch):
+    """All that is free, and nothing is said where it has no such call (musl, macOS)."""
+    asked = []
+    monkeypatch.setattr(libc, "_function", lambda name, _: lambda padding: asked.append((name, padding)))
+    libc.give_back_memory()
+    assert asked == [("malloc_trim", 0)]
+    monkeypatch.setattr(libc, "_function", lambda *_: None)
+    libc.give_back_memory()
+
+
 def test_renaming_without_replacing(tmp_path):
     """A free name is taken in one step; a taken one is left, and so is the source."""
     (tmp_path / "a").write_text("a")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import select
 import signal
+import weakref
+from types import SimpleNamespace
 
 import pytest
 from msgspec.structs import replace
@@ -35,12 +38,16 @@ from orbit_fast.core.notes import NeedCredentials
 from orbit_fast.core.notes import RegionFound
 from orbit_fast.core.settings import ClientSettings
 from orbit_fast.core.settings import JobSettings
+from orbit_fast.io import libc
 from orbit_fast.proc.cells import Cell
 from orbit_fast.proc.child import CRASHED
 from orbit_fast.proc.crew import ENTRY
 from orbit_fast.proc.slots import SlotArena
+from orbit_fast.proc.spawn import WorkerSpec
 from orbit_fast.proc.spawn import start_worker
 from orbit_fast.proc.worker import ORPHANED
+from orbit_fast.proc.worker import TIDY_EVERY
+from orbit_fast.proc.worker import Worker
 from orbit_fast.proc.worker import client_settings
 from orbit_fast.proc.worker import trust_of
 from tests.kit.held_service import BUCKET
@@ -269,3 +276,35 @@ def test_each_side_has_its_own_settings():
     assert client_settings(setup, replace(site, identity=1)) == dest
     assert not trust_of(setup, site).verify
     assert trust_of(setup, replace(site, identity=1)).ca_bundle == "/ca"
+
+
+class Cycle:
+    """Something that only the collector frees."""
+
+    def __init__(self):
+        self.own = self
+
+
+def test_what_is_not_used_any_more_is_given_back_now_and_then(monkeypatch):
+    """Cycles, however few, and then the memory that is free; not at every count."""
+    given_back = []
+    monkeypatch.setattr(libc, "give_back_memory", lambda: given_back.append(lost() is None))
+    arena = SlotArena.create(max_memory=1, workers=1)
+    fds = (*os.pipe(), *os.pipe(), os.dup(arena.fd))
+    spec = WorkerSpec(0, ENTRY, fds[0], fds[3], fds[4], -1, os.getpid())
+    worker = Worker(spec, SimpleNamespace(call_later=lambda *_: None))
+    lost = weakref.ref(Cycle())
+    gc.disable()
+    try:
+        for _ in range(TIDY_EVERY - 1):
+            worker._count()
+        assert lost() is not None
+        assert not given_back
+        worker._count()
+    finally:
+        gc.enable()
+        for fd in fds:
+            os.close(fd)
+        arena.close()
+        del worker
+    assert given_back == [True]
