@@ -164,6 +164,8 @@ def markdown(table: Sequence[Series], about: Mapping[str, str], command: str) ->
         elif workload.base:
             count = f"{workload.count:,}"
             lines += [f"{count} objects less {workload.base:,}; requests and connections are those of {count}.", ""]
+        elif workload.unit == "object":
+            lines += [f"{workload.count:,} objects, start-up included.", ""]
         lines += [*markdown_table(group), ""]
         lines += [
             "```",

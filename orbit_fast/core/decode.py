@@ -99,8 +99,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Uploaded:
+class Uploaded(msgspec.Struct, frozen=True, kw_only=True):
     """An object that now exists: PutObject, CompleteMultipartUpload.
 
     Attributes:
@@ -116,8 +115,7 @@ class Uploaded:
     encryption: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UploadedPart:
+class UploadedPart(msgspec.Struct, frozen=True, kw_only=True):
     """A part that has landed: UploadPart, UploadPartCopy.
 
     Attributes:

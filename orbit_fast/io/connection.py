@@ -129,6 +129,7 @@ class Connection(asyncio.BufferedProtocol):
         self._exchange: Exchange | None = None
         self._body: Body | None = None
         self._unsent = 0  # bytes of the body that have not been asked of it
+        self._is_late = False
         self._is_sending = False  # inside `_send_more`: a transport may call `resume_writing` out of `write`
         self._number = 0  # of the exchange
         self._sent_bytes = 0
@@ -183,18 +184,16 @@ class Connection(asyncio.BufferedProtocol):
         if exchange is None or transport is None or self.state is _CLOSING:
             return
         held = transport.get_write_buffer_size()
+        stage = Stage.SENDING if held or self._unsent else Stage.WAITING
         if self._reader.has_heard:
             stage = Stage.RECEIVING
-        elif held or self._unsent:
-            stage = Stage.SENDING
-        else:
-            stage = Stage.WAITING
         self._pace.look(self._number, stage, self._sent_bytes - held + self._received_bytes, now_s)
         is_bulk = self._body is not None if stage is Stage.SENDING else self._reader.has_sink
         failure = self._pace.verdict(now_s, first_byte_s=exchange.call.first_byte_s, is_bulk=is_bulk)
         if failure is not None:
             self._fail(failure)
-        elif self.served and _can_move(exchange) and self._owner.is_late(self._pace.waited_s(now_s)):
+        elif _can_move(exchange) and self._owner.is_late(self._pace.waited_s(now_s)):
+            self._is_late = True
             self._abort(_BUSY)  # which heard nothing, as one that was stale: `connection_lost` gives it away
 
     # --- the transport's side: sending -------------------------------------------------------------------------------
@@ -385,8 +384,8 @@ class Connection(asyncio.BufferedProtocol):
         had_body, is_stale = self._body is not None, False
         if exchange is not None and is_broken and exchange.failure is None:
             exchange.failure = _breakage(exchange, self._reader, self.state, exc)
-            # Closed by the service while it was idle: then the failure says nothing about the request.
-            was_idle = self.served > 0 and not self._reader.has_heard
+            # Closed by the service while it was idle, or here: then the failure says nothing about the request.
+            was_idle = (self.served > 0 or self._is_late) and not self._reader.has_heard
             is_stale = was_idle and exchange.call.is_idempotent and not exchange.is_second_chance
         self._forget()
         self.state = _CLOSED

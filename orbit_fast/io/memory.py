@@ -27,7 +27,6 @@ from orbit_fast.core.messages import Status
 from orbit_fast.core.messages import Verified
 from orbit_fast.core.model import Checksum
 from orbit_fast.core.model import ObjectFacts
-from orbit_fast.core.settings import MIB
 from orbit_fast.core.sigv4 import UNSIGNED_PAYLOAD
 from orbit_fast.io import upload
 from orbit_fast.io.download import get_call
@@ -43,8 +42,9 @@ from orbit_fast.io.transfer import require_proof
 COPIED = 64 << 10
 """Up to this size what is sent is copied behind its head, for one write; above, it is sent from where it is."""
 
-STEP = MIB
-"""Bytes handed to a transport at once: it keeps a view of what the kernel did not take."""
+STEP = 512 << 10
+"""Bytes handed to a transport at once: it keeps a view of what the kernel did not take. Twice as many leave a core's
+second cache before they have been copied, and cost a tenth more CPU; half as many cost as much in calls."""
 
 
 class MemoryBody:

@@ -3,23 +3,27 @@
 One answer in a thousand may come after seconds where all others take milliseconds, and a job of many objects ends with
 its slowest one. Nobody measures each answer for that: once a second the pool says how many have come in all, and how
 many exchanges are under way. What is under way, divided by what comes in a second, is how long one takes (Little's
-law).
+law). Where few have come, it is the late ones themselves that are under way, and nothing is concluded from them: a
+stretch lasts until enough have come.
 
 A request that is made a second time costs the service twice. So that happens to one in a hundred at most, to few in
-the same second (then it is the service that has stopped, not an answer that is late), and to none that a service as
-slow as this one might answer yet.
+the same second (of all that were under way of late: where more wait, it is the service that has stopped, not an answer
+that is late), and to none that a service as slow as this one might answer yet.
 """
 
 from __future__ import annotations
 
-LEAST_S = 1.0
-"""Nothing that has waited less is late."""
+LEAST_S = 0.95
+"""Nothing that has waited less is late: two looks a second apart, by a timer that may be early."""
 
 TIMES = 10
 """Nothing is late that has not waited so many times as long as others take."""
 
 SHARE = 100
 """One in so many may be made again."""
+
+ENOUGH = 32
+"""So many answers say how long one takes."""
 
 _AT_ONCE = 16
 """One in so many that are under way may be made again in the same second, and one in any case."""
@@ -37,24 +41,28 @@ class Tail:
         moved: requests that were found late.
     """
 
-    __slots__ = ("_answered", "_left", "_seen_s", "_under_way", "moved", "usual_s")
+    __slots__ = ("_answered", "_crowd", "_left", "_seen_s", "_under_way", "moved", "usual_s")
 
     def __init__(self) -> None:
         self.usual_s = 0.0
         self.moved = 0
-        self._answered = 0
         self._left = 0  # may be made again until the next look
-        self._under_way = 0
+        self._crowd = 0.0  # were under way of late
+        # When the present stretch began.
+        self._answered = 0
+        self._under_way: int | None = None
         self._seen_s = 0.0
 
     def look(self, answered: int, under_way: int, now_s: float) -> None:
         """Note that `answered` exchanges have ended in all, and how many are under way."""
         came, passed_s = answered - self._answered, now_s - self._seen_s
-        if came > 0 and passed_s > 0:
-            taken_s = max(under_way, self._under_way) * passed_s / came
-            self.usual_s = max(taken_s, self.usual_s * _KEPT)
-        self._answered, self._under_way, self._seen_s = answered, under_way, now_s
-        self._left = max(0, min(1 + under_way // _AT_ONCE, answered // SHARE - self.moved))
+        if came >= ENOUGH and passed_s > 0:
+            # The fewer of both: a job begins and ends with many that come and few that are under way.
+            before = under_way if self._under_way is None else self._under_way
+            self.usual_s = max(min(under_way, before) * passed_s / came, self.usual_s * _KEPT)
+            self._answered, self._under_way, self._seen_s = answered, under_way, now_s
+        self._crowd = max(under_way, self._crowd * _KEPT)
+        self._left = max(0, min(1 + int(self._crowd) // _AT_ONCE, answered // SHARE - self.moved))
 
     def is_late(self, waited_s: float) -> bool:
         """Whether an exchange that has waited so long is late, and may be made again; then it is counted as that."""

@@ -69,7 +69,8 @@ class Governor:
 
     def _move_limit(self, now_s: float) -> None:
         before = self._throttle.limit
-        limit = self._throttle.look(self._board.total(Cell.THROTTLED), self._board.total(Cell.IN_FLIGHT), now_s)
+        total = self._board.total
+        limit = self._throttle.look(total(Cell.REQUESTS), total(Cell.THROTTLED), total(Cell.IN_FLIGHT), now_s)
         if limit == before:
             return
         # 0 means: as the settings say.

@@ -42,24 +42,24 @@ def ask(url: str, count: int) -> list[tuple[int, float]]:
 def test_replies_are_late_by_about_what_was_ordered():
     """The median delay is the one that was asked for, on many connections at once, and delays differ."""
     with (
-        LoadTarget(weather=Weather(**(CALM | {"latency_ms": 10.0, "sigma": 0.3}))) as target,
+        LoadTarget(weather=Weather(**(CALM | {"latency_ms": 200.0, "sigma": 0.3}))) as target,
         concurrent.futures.ThreadPoolExecutor(8) as pool,
     ):
-        found = [one for many in pool.map(lambda _: ask(target.url, 12), range(8)) for one in many]
+        found = [one for many in pool.map(lambda _: ask(target.url, 6), range(8)) for one in many]
     delays = sorted(seconds for _, seconds in found)
     assert {status for status, _ in found} == {200}
-    assert 0.007 < statistics.median(delays) < 0.04
+    assert 0.14 < statistics.median(delays) < 0.6
     assert delays[0] < 0.9 * statistics.median(delays)
 
 
 def test_shares_are_refused_and_stalled():
     """As many 503 and as many stalls as ordered, roughly; what is refused says why; the counters are never late."""
-    weather = Weather(**(CALM | {"error_share": 0.5, "stall_share": 0.1, "stall_ms": 50.0}))
+    weather = Weather(**(CALM | {"error_share": 0.5, "stall_share": 0.1, "stall_ms": 200.0}))
     with LoadTarget(weather=weather) as target:
         found = ask(target.url, 100)
         target.counters()
     assert 25 < sum(status == 503 for status, _ in found) < 75
-    assert 1 <= sum(seconds > 0.045 for _, seconds in found) < 40
+    assert 1 <= sum(seconds > 0.18 for _, seconds in found) < 40
 
 
 def test_a_client_that_leaves_while_its_reply_waits_is_forgotten():

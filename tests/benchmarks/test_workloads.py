@@ -50,6 +50,14 @@ def test_the_quick_ones_are_some_of_them():
     assert {workload.server_name for workload in quick} == {"load"}
 
 
+def test_small_objects_far_away_are_measured_whole():
+    """Of two runs the shorter one meets a late answer or does not: a difference would be chance."""
+    for verb in ("up", "down"):
+        far = ALL[f"far-{verb}-4k"]
+        assert (far.amounts, far.units) == ((9_000,), 9_000.0)
+        assert ALL[f"{verb}-4k"].amounts == (1_000, 25_000)
+
+
 def test_one_object_is_measured_by_its_growth():
     """The difference of two sizes is what its figures are for."""
     big = ALL["up-4g"]

@@ -75,6 +75,10 @@ class Owner:
     def lost(self, connection):
         """Closed."""
 
+    def is_late(self, waited_s):
+        """Nothing is."""
+        return False
+
 
 class Bench:
     """A connection with one exchange, whose answer is held where `is_full` says so."""
@@ -156,6 +160,21 @@ def test_who_wakes_it_too_late_changes_nothing(bench):
     bench.transport.reads = False
     bench.go_on()
     assert (bench.transport.reads, bench.ended) == (False, [bench.exchange])
+
+
+def test_who_wakes_it_twice_does_not_wake_the_next(bench):
+    """The next answer over this connection has no room yet, whoever had some before."""
+    bench.is_full = True
+    bench.arrive(HEAD + b"a" * 100)
+    go_on = bench.go_on
+    go_on()
+    bench.arrive(b"b" * 200)
+    call = bench.exchange.call
+    bench.connection.start(Exchange(call, b"GET / HTTP/1.1\r\n\r\n", bench.ended.append))
+    bench.arrive(HEAD + b"a" * 100)
+    assert not bench.transport.reads
+    go_on()
+    assert not bench.transport.reads
 
 
 def test_the_end_of_an_answer_is_not_held(bench):

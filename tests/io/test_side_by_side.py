@@ -127,7 +127,7 @@ def test_every_key_once_and_in_order(service, tmp_path, shape, version):
 @given(
     keys=st.sets(st.text(alphabet="019afz/~é\U0001f600+ ", min_size=1, max_size=5), max_size=50), page=st.integers(1, 4)
 )
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_any_keys(tmp_path, keys, page):
     """Whatever there is and however small pages are: the listing, and nothing else."""
     with pytest.MonkeyPatch.context() as patch:

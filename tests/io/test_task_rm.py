@@ -189,7 +189,7 @@ def test_many_chunks_at_once(rm, server, gate):
     worker.start()
     hold.wait_for(12)
     hold.release()
-    worker.join(30)
+    worker.join(60)
     assert came[0].error is None
     assert came[0].tallied[0].deleted == 15_000
     assert server.store.keys("bkt") == sorted(KEYS)

@@ -62,13 +62,15 @@ def test_nothing_is_limited_without_refusals(world):
 
 
 def test_a_refusal_of_one_worker_lowers_the_limit_of_all(world):
-    """Worker 1 was told to slow down with 80 in flight: 40 are allowed, 20 each; it is said once, and grows back."""
+    """Worker 1 was told to slow down, with 80 in flight: 40 are allowed, 20 each; it is said once, and grows back."""
     governor, _, board, report = world
     governor.look(10.0)
+    board.row(0).add(Cell.REQUESTS, 30)
     board.row(0).set(Cell.IN_FLIGHT, 30)
     row = board.row(1)
+    row.add(Cell.REQUESTS, 60)
     row.set(Cell.IN_FLIGHT, 50)
-    row.add(Cell.THROTTLED, 3)
+    row.add(Cell.THROTTLED, 10)
     governor.look(11.0)
     assert allowed(board) == [20, 20]
     assert [level for level, _ in report.lines] == ["INFO"]
@@ -76,6 +78,18 @@ def test_a_refusal_of_one_worker_lowers_the_limit_of_all(world):
         governor.look(12.0 + second)
     assert allowed(board) == [0, 0]
     assert len(report.lines) == 1
+
+
+def test_a_refusal_among_many_requests_lowers_nothing(world):
+    """Both workers' requests count: ten refusals of a thousand are a busy service's usual."""
+    governor, _, board, report = world
+    governor.look(10.0)
+    board.row(0).add(Cell.REQUESTS, 700)
+    board.row(1).add(Cell.REQUESTS, 300)
+    board.row(1).add(Cell.THROTTLED, 10)
+    governor.look(11.0)
+    assert allowed(board) == [0, 0]
+    assert report.lines == []
 
 
 def test_a_worker_whose_loop_stands_still_is_ended(world):

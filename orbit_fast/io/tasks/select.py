@@ -6,9 +6,10 @@ said goes to a temporary file, and from there to stdout.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import IO
 from typing import Final
+
+from msgspec.structs import replace
 
 from orbit_fast.core import encode
 from orbit_fast.core.errors import S3Error
