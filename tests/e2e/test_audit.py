@@ -44,7 +44,8 @@ def test_an_audit_that_finds_everything_says_nothing(orbit, server, tmp_path):
     result = orbit("cp", "-R", "--audit", "--json", "tree", "s3://b/p")
     result.expect(0)
     assert result.summary["files_copied"] == 2100
-    assert server.store.counts["ListObjectsV2"] == 1 + 3  # the look at the start, and the audit
+    asked = {str(entry.query) for entry in server.store.log if entry.operation == "ListObjectsV2"}
+    assert len(asked) == 1 + 3  # the look at the start, and the audit; a page that comes late may be asked for twice
 
 
 def test_without_audit_nothing_is_listed_afterwards(orbit, server, tmp_path):

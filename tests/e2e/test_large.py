@@ -17,7 +17,7 @@ from tests.kit.command import Orbit
 from tests.kit.servers import run_embedded
 from tests.kit.trees import MIB
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 COUNT = 8_000
 """Eight pages of a listing, and work for all processes."""
@@ -79,14 +79,14 @@ def test_thousands_of_files(endpoint, judge, place):
     bucket = new_bucket(judge)
     orbit = Orbit(endpoint.environment)
 
-    up = orbit("cp", "-R", "--json", source, f"s3://{bucket}/tree", timeout_s=200).expect(0)
+    up = orbit("cp", "-R", "--json", source, f"s3://{bucket}/tree", timeout_s=400).expect(0)
 
     assert up.counts == (COUNT, 0, 0)
     pages = judge.get_paginator("list_objects_v2").paginate(Bucket=bucket)
     found = {entry["Key"]: entry["ETag"].strip('"') for page in pages for entry in page["Contents"]}
     assert found == {f"tree/{name}": digest for name, digest in wanted.items()}
 
-    down = orbit("cp", "-R", "--json", f"s3://{bucket}/tree", place / "back", timeout_s=200).expect(0)
+    down = orbit("cp", "-R", "--json", f"s3://{bucket}/tree", place / "back", timeout_s=400).expect(0)
 
     assert down.counts == (COUNT, 0, 0)
     assert {event["verified"] for event in down.done} == {"checksum"}
@@ -125,7 +125,7 @@ def test_two_gibibytes(endpoint, judge, place):
     orbit = Orbit(endpoint.environment)
     options = ("--json", "--processes", "2")
 
-    up = orbit("cp", *options, source, f"s3://{bucket}/k", timeout_s=200).expect(0)
+    up = orbit("cp", *options, source, f"s3://{bucket}/k", timeout_s=400).expect(0)
 
     (event,) = up.done
     facts = judge.head_object(Bucket=bucket, Key="k", ChecksumMode="ENABLED")
@@ -134,7 +134,7 @@ def test_two_gibibytes(endpoint, judge, place):
     assert facts["ChecksumType"] == "FULL_OBJECT"
     assert uploads_of(judge, bucket) == []
 
-    down = orbit("cp", *options, f"s3://{bucket}/k", back, timeout_s=200).expect(0)
+    down = orbit("cp", *options, f"s3://{bucket}/k", back, timeout_s=400).expect(0)
 
     assert down.done[0]["verified"] == "checksum"
     assert differing(source, back) == []

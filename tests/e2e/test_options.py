@@ -11,8 +11,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.e2e.test_processes import wait_until
+from tests.e2e.test_processes import workers_of
 from tests.kit.buckets import put_all
-from tests.kit.command import descendants
 from tests.kit.command import finish
 from tests.kit.trees import MIB
 from tests.kit.trees import PART
@@ -360,10 +361,10 @@ def test_concurrency(count, orbit, gate, server, tmp_path):
     assert gate.most_at_once["UploadPart"] == count
 
 
-def shared_memory(pid):
+def shared_memory(process):
     """Bytes of the anonymous shared memory that a worker has its buffers in, however often it is mapped."""
     sizes = {}
-    with open(f"/proc/{pid}/maps", encoding="utf-8", errors="replace") as file:
+    with open(f"/proc/{process.pid}/maps", encoding="utf-8", errors="replace") as file:
         for row in (line.split() for line in file if "memfd:" in line):
             start, end = (int(text, 16) for text in row[0].split("-"))
             sizes[row[4]] = end - start
@@ -380,10 +381,16 @@ def test_max_memory(mebibytes, orbit, gate, server, tmp_path):
     arguments = ("--max-memory", f"{mebibytes}MiB", "--processes", "2", "--part-size", "5")
     with orbit.start("cp", *arguments, source / "k", "s3://bkt/k") as process:
         hold.wait_for(1)
-        sizes = {shared_memory(child.pid) for child in descendants(process.pid)}
+        sizes = set()
+
+        def is_known():
+            sizes.clear()
+            sizes.update(map(shared_memory, workers_of(process).values()))
+            return len(sizes) == 1 and sizes != {0}  # one that has just started has not yet looked at it
+
+        wait_until(is_known, "the same size in all workers")
         gate.open()
         finish(process)
-    assert len(sizes) == 1
     assert mebibytes * MIB <= sizes.pop() < (mebibytes + 1) * MIB  # the slots, and the table of them
     assert stored(server) == {"k": data}
 

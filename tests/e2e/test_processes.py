@@ -12,6 +12,7 @@ import pytest
 
 from tests.kit.buckets import objects_of
 from tests.kit.buckets import uploads_of
+from tests.kit.command import LIMIT_S
 from tests.kit.command import descendants
 from tests.kit.command import finish
 from tests.kit.command import is_alive
@@ -23,7 +24,6 @@ from tests.kit.trees import make_tree
 from tests.kit.trees import read_tree
 
 pytestmark = pytest.mark.slow
-LIMIT_S = 20.0
 SMALL = {f"small-{number:02}": content(number, 1000 + number) for number in range(24)}
 MANY = {f"many-{number:03}": content(number, number) for number in range(150)}
 """Enough for four workers: there is one more for each 32 small files that are to be moved."""
@@ -184,7 +184,7 @@ def test_second_signal_ends_at_once(orbit, gate, server, tmp_path):
         process.send_signal(signal.SIGINT)
         result = finish(process, LIMIT_S).expect(130)
         took_s = time.monotonic() - started_s
-    assert took_s < 3.0
+    assert took_s < 4.5  # after five seconds the first one would have ended it
     assert result.summary["interrupted"] is True
     assert_all_gone(workers)
 

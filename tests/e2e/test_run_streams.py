@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from tests.kit.command import LIMIT_S
 from tests.kit.fault_run import stored
 from tests.kit.trees import content
 
@@ -91,7 +92,7 @@ def many(tmp_path):
 
 def wait_for_copies(bucket):
     """Wait until all of them have been uploaded."""
-    end_s = time.monotonic() + 30
+    end_s = time.monotonic() + LIMIT_S
     while sum(key.startswith("a/") for key in bucket.keys()) < 200:  # noqa: SIM118 - it is no dict
         assert time.monotonic() < end_s
         threading.Event().wait(0.005)

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from orbit_fast.testing import S3Server
+from tests.kit.command import LIMIT_S
 from tests.kit.command import finish
 from tests.kit.servers import ACCESS_KEY
 from tests.kit.servers import SECRET_KEY
@@ -299,7 +300,7 @@ def test_copies_begin_while_both_sides_are_still_listed(orbit, server, gate, tmp
     down = tmp_path / "down"
     with orbit.start("sync", "s3://bkt/p", down) as process:
         hold.wait_for(1)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + LIMIT_S
         while not (down / "f0000").exists():
             assert time.monotonic() < deadline, "nothing was copied while the listing went on"
             time.sleep(0.02)

@@ -103,7 +103,8 @@ class Peer:
 
 def _orbit(job: Job) -> list[str]:
     recursive = ["--recursive"] if job.is_recursive else []
-    return ["cp", *fault_run.BASE, "--endpoint-url", job.endpoint_url, *recursive, job.source, job.destination]
+    base = (*fault_run.BASE, *fault_run.HASTY)
+    return ["cp", *base, "--endpoint-url", job.endpoint_url, *recursive, job.source, job.destination]
 
 
 def _s5cmd(job: Job) -> list[str]:

@@ -53,7 +53,7 @@ def paused(lab, work, *, part=0):
     with ThreadPoolExecutor(1) as thread:
         future = thread.submit(work)
         try:
-            assert arrived.wait(15)
+            assert arrived.wait(60)
             yield found
         finally:
             until.set()

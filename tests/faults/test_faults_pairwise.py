@@ -50,7 +50,7 @@ from tests.kit.trees import content
 SIZE = 3000
 PIECE = 1200
 """Three parts."""
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 BEFORE = b"what was here before"
 GROUPS = 6
 EVERY = {**FAULTS, **SILENT}

@@ -213,7 +213,7 @@ def test_a9_a_storm_of_slowdowns_is_waited_out(lab):
     lab.plan.add(Rule(action=SLOW, operation="PutObject UploadPart", probability=0.5, times=ALWAYS))
     files = {f"f{number:02}": lab.file(f"f{number:02}", 100 + number, number) for number in range(40)}
     aim = Aim(wanted=files, bucket=BUCKET)
-    lab.run(aim, "--recursive", "--retry-attempts", "12", lab.source, f"s3://{BUCKET}/", deadline_s=40).right()
+    lab.run(aim, "--recursive", "--retry-attempts", "12", lab.source, f"s3://{BUCKET}/").right()
 
 
 def test_a9_slowdown_for_ever_ends(lab):

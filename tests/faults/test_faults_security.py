@@ -112,7 +112,7 @@ def look_at_processes(lab, *arguments):
     command = lab.command(*arguments, f"s3://{BUCKET}/object", lab.target / "object")
     with Orbit(lab.environment).start(*command, "--processes", "2") as process:
         try:
-            assert arrived.wait(15)
+            assert arrived.wait(60)
             pids = [process.pid, *(child.pid for child in descendants(process.pid))]
             found = [_seen(pid) for pid in pids]
         finally:
@@ -266,9 +266,9 @@ def on_terminal(lab, *arguments):
         with Orbit({**lab.environment, "TERM": "xterm"}).start(*command, stdout=theirs, stderr=theirs) as process:
             os.close(theirs)
             reader.start()
-            code = process.wait(30)
+            code = process.wait(60)
     finally:
-        reader.join(10)
+        reader.join(60)
         os.close(ours)
     return code, bytes(found)
 

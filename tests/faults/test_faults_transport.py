@@ -109,13 +109,13 @@ def test_c2_a_stalled_upload_is_sent_again(lab):
 def _hang(directory, operation):
     directory.mkdir()
     with open_lab(directory, Rule(action=act.hang(), operation=operation)) as lab:
-        return lab.exercise(operation, deadline_s=75).right()
+        return lab.exercise(operation, deadline_s=90).right()
 
 
 def _trickle(directory):
     directory.mkdir()
     with open_lab(directory, Rule(action=act.drip(step=1, gap_s=0.3), operation="GetObject")) as lab:
-        return lab.download(deadline_s=60).right()
+        return lab.download().right()
 
 
 @pytest.mark.slow
@@ -129,14 +129,16 @@ def test_c3_c4_no_answer_and_a_trickle_are_given_up_in_time(tmp_path):
         slow = threads.submit(_trickle, tmp_path / "trickle")
         seconds = {operation: one.result().seconds for operation, one in hung.items()}
         seconds["trickle"] = slow.result().seconds
-    assert {name: value for name, value in seconds.items() if value > 40 and name != "PutObject"} == {}
+    assert {name: value for name, value in seconds.items() if value > 55 and name != "PutObject"} == {}
 
 
 def test_c5_a_closed_port_ends_the_job_soon(lab):
     """Nobody listens: three tries, and the job is not possible."""
-    lab.endpoint_url = f"http://127.0.0.1:{_free_port()}"
-    run = lab.upload().failed(2, "E_CONNECT")
-    assert run.seconds < 8
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen: nobody else can meanwhile
+        lab.endpoint_url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        run = lab.upload().failed(2, "E_CONNECT")
+    assert run.seconds < 30
 
 
 @pytest.mark.slow
@@ -151,20 +153,15 @@ def test_c5_a_black_hole_ends_the_job(lab):
             filler.setblocking(False)
             filler.connect_ex(hole.getsockname())
         lab.endpoint_url = f"http://127.0.0.1:{hole.getsockname()[1]}"
-        lab.upload(SMALL, deadline_s=40).failed(2, "E_CONNECT", "E_TIMEOUT")
+        lab.upload(SMALL).failed(2, "E_CONNECT", "E_TIMEOUT")
 
 
 @pytest.mark.slow
 def test_c6_a_name_that_does_not_exist_ends_the_job(lab):
     """No such host: few tries, a failure that names the host."""
     lab.endpoint_url = "http://nowhere.invalid:9"
-    run = lab.upload(SMALL, deadline_s=40).failed(2, "E_DNS")
+    run = lab.upload(SMALL).failed(2, "E_DNS")
     assert "nowhere.invalid" in run.failure["error"]
-
-
-def _free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 def _context(authority, *names, **how):
@@ -237,7 +234,7 @@ def _hanging_up():
         thread.start()
         yield listener.getsockname()[1], count
         listener.shutdown(socket.SHUT_RDWR)
-        thread.join(5)
+        thread.join(60)
 
 
 def test_c7_a_handshake_that_is_cut_fails(lab):
@@ -387,5 +384,5 @@ def test_c13_an_unread_body_does_not_reach_the_next_answer(lab):
 def test_c15_a_slow_but_steady_way_is_no_failure(lab):
     """Pieces with pauses between them, longer in all than the time limit: no retry, no failure."""
     lab.plan.add(Rule(action=act.drip(step=20_000, gap_s=0.25), operation="GetObject", times=ALWAYS))
-    run = lab.download(size=300_000).right()
+    run = lab.download(None, "--timeout", "3", size=300_000).right()
     assert run.result.summary["retries"] == 0

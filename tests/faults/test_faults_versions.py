@@ -234,7 +234,7 @@ def test_an_exchange_can_be_held(lab):
     aim = Aim(wanted={"object": data}, directory=lab.target)
     with ThreadPoolExecutor(1) as threads:
         running = threads.submit(lab.run, aim, f"s3://{BUCKET}/object", f"{lab.target}/object")
-        assert arrived.wait(20)
+        assert arrived.wait(60)
         assert not (lab.target / "object").exists()
         go.set()
         running.result().right()

@@ -10,6 +10,8 @@ import os
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +26,7 @@ import psutil
 from tests.kit.event_schema import validated
 
 LIMIT_S = 60.0
+"""No measure of speed: how long a machine may need that does much else besides."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,7 @@ class Orbit:
             stragglers = descendants(process.pid) if process.poll() is None else []
             if process.poll() is None:
                 process.kill()
-            process.wait(10)
+            process.wait(60)
             for straggler in stragglers:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     straggler.kill()
@@ -196,6 +199,14 @@ def is_alive(process: psutil.Process) -> bool:
         return process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def wait_until_gone(processes: Iterable[psutil.Process]) -> None:
+    """Wait until none of them runs; they may be zombies, which `psutil.wait_procs` would wait for too."""
+    left, end_s = list(processes), time.monotonic() + LIMIT_S
+    while left := [process for process in left if is_alive(process)]:
+        assert time.monotonic() < end_s, f"still there after {LIMIT_S} s: {left}"
+        time.sleep(0.01)
 
 
 def _text(arguments: tuple[str | bytes | Path, ...]) -> tuple[str | bytes, ...]:

@@ -43,6 +43,8 @@ class Stage(Enum):
 Effect = Callable[..., Any]
 EFFECTS: dict[str, tuple[Stage, Effect]] = {}
 """Every action by its name."""
+SILENT = {"hang", "stop_reading", "drip"}
+"""Those after which nothing comes any more, or too little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,11 @@ class Action:
     def stage(self) -> Stage:
         """When it acts."""
         return EFFECTS[self.name][0]
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the client is left to wait."""
+        return self.name in SILENT or self.settings.get("how") == "hang"
 
     def apply(self, request: HttpRequest, response: HttpResponse | None) -> Any:
         """What is sent instead, or None; an awaitable of that except at `Stage.HEAD`."""
@@ -170,6 +177,11 @@ class Injector:
         """Add rules; those that are there come first."""
         with self._lock:
             self._rules.extend(rules)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether only the client's time limit ends what a rule does."""
+        return any(rule.action.is_silent for rule in self._rules)
 
     def unfired(self) -> list[Rule]:
         """The rules that never acted."""

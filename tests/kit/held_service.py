@@ -21,7 +21,7 @@ from orbit_fast.testing import ServerSettings
 from orbit_fast.testing.store import LogEntry
 from tests.kit.command import Orbit
 
-LIMIT_S = 30.0
+LIMIT_S = 60.0
 BUCKET = "held"
 
 

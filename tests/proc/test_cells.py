@@ -75,7 +75,7 @@ def test_real_processes_count_without_losing():
     workers = [
         start_worker(index, f"{worker_entries.NAME}:count", arena_fd=arena.fd, method=Method.FORK) for index in range(2)
     ]
-    assert [worker.wait(30) for worker in workers] == [0, 0]
+    assert [worker.wait(60) for worker in workers] == [0, 0]
     assert arena.board.total(Cell.BYTES_SENT) == 10_000 + 20_000
     for worker in workers:
         worker.close()

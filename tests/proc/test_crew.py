@@ -154,7 +154,7 @@ def test_orders_to_a_dead_worker_are_no_mistake(bench):
     crew.start_up_to(2)
     doomed = crew._workers[0]
     doomed.kill()
-    doomed.wait(5)
+    doomed.wait(60)
     crew.send_all(ORDER)
     crew.send(0, ORDER)
     worker, events = heard(crew, selector)

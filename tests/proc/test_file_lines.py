@@ -18,9 +18,9 @@ from orbit_fast.core.work import Copy
 from orbit_fast.core.work import Line
 from orbit_fast.proc import file_lines as module
 from orbit_fast.proc.file_lines import FileLines
-from orbit_fast.proc.line_ledger import LineLedger
 from orbit_fast.proc.progress import Amount
 from orbit_fast.proc.report import Report
+from tests.kit.ledgers import line_ledger
 
 PLAIN = JobSettings(operation="cp")
 
@@ -41,7 +41,7 @@ class Bench:
         self.path = tmp_path
         self.buckets = []
         self.variants = {}
-        self.ledger = LineLedger(Limits(workers=1, depth=1000, concurrency=4))
+        self.ledger = line_ledger(Limits(workers=1, depth=1000, concurrency=4))
         self.ledger.worker_ready(0)
         self.report = Report(PLAIN, SilentConsole(), lambda: 0.0, command="run")
         self.amount = Amount()

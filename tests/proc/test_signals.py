@@ -131,7 +131,7 @@ def test_only_the_main_thread_may_watch():
 
     thread = threading.Thread(target=attempt)
     thread.start()
-    thread.join(30)
+    thread.join(60)
     assert len(refused) == 1
 
 

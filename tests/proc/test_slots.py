@@ -316,7 +316,7 @@ def test_a_killed_worker_leaves_nothing_leased(arena, method):
         first = arena._first_slot + held[0] * PAGE
         assert memory[first : first + 5] == b"hello"
     worker.kill(signal.SIGKILL)
-    assert worker.wait(30) == -signal.SIGKILL
+    assert worker.wait(60) == -signal.SIGKILL
     assert arena.reclaim(1) == 2
     assert [arena.generation(index) for index in held] == [1, 1]
     assert arena.leased == 0

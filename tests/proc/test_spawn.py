@@ -55,7 +55,7 @@ def start():
     yield begin
     for worker in started:
         worker.kill()
-        assert worker.wait(30) is not None
+        assert worker.wait(60) is not None
         worker.close()
         worker.close()
 
@@ -70,7 +70,7 @@ def test_orders_and_events(start, method):
     assert worker.poll() is None
     assert worker.wait(0) is None
     os.close(worker.channel.write_fd)
-    assert worker.wait(30) == 0
+    assert worker.wait(60) == 0
     assert worker.poll() == 0
     worker.channel.write_fd = os.open(os.devnull, os.O_WRONLY)
 
@@ -83,7 +83,7 @@ def test_a_worker_is_born_clean(start, method):
     with SignalWatch():
         worker = start("describe", index=12, method=method)
         facts = json.loads(receive(worker.channel)[0])
-    assert worker.wait(30) == 0
+    assert worker.wait(60) == 0
     assert facts["fds"] == sorted([0, 1, 2, *facts["own"]])
     assert (facts["pid"], facts["ppid"]) == (worker.pid, os.getpid())
     assert facts["stdin"] == facts["stdout"] == os.devnull
@@ -113,7 +113,7 @@ def test_process_lists_show_the_name(start):
 def test_exit_status(start, method, entry, status, capfd):
     """The status is the entry's own; an exception is one line on stderr that says who, what and where."""
     worker = start(entry, method=method)
-    assert worker.wait(30) == status
+    assert worker.wait(60) == status
     errors = capfd.readouterr().err
     assert errors.count("\n") == (status == CRASHED)
     if entry == "crash":
@@ -131,7 +131,7 @@ def test_killed(start, method):
     assert select.select([worker], [], [], 30)[0]
     assert receive(worker.channel) == []
     assert worker.channel.is_ended
-    assert worker.wait(30) == -signal.SIGKILL
+    assert worker.wait(60) == -signal.SIGKILL
     assert "ended -9" in repr(worker)
     worker.kill()
 
@@ -140,7 +140,7 @@ def test_killed_before_it_runs(start):
     """A worker killed in the moment of its birth is noticed like any other."""
     worker = start("sleep")
     worker.kill()
-    assert worker.wait(30) == -signal.SIGKILL
+    assert worker.wait(60) == -signal.SIGKILL
     worker.channel.send(b"order")
     with pytest.raises(PeerGone):
         worker.channel.flush()
@@ -163,7 +163,7 @@ def test_stopped_worker_can_be_killed(start):
     worker.kill(signal.SIGSTOP)
     assert worker.wait(0.01) is None
     worker.kill()
-    assert worker.wait(30) == -signal.SIGKILL
+    assert worker.wait(60) == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("entry", ["half_a_frame", "nonsense"])
@@ -183,7 +183,7 @@ def test_a_second_worker_does_not_hold_the_first_ones_pipes(start):
         assert receive(worker.channel) == [b"asleep"]
     first.kill()
     assert receive(first.channel) == []
-    assert first.wait(30) == -signal.SIGKILL
+    assert first.wait(60) == -signal.SIGKILL
     assert second.poll() is None
 
 
@@ -191,7 +191,7 @@ def test_reaped_by_somebody_else(start):
     """Where somebody else has reaped the worker, its end is known and its status is not."""
     worker = start("exit_seven")
     os.waitpid(worker.pid, 0)
-    assert worker.wait(30) == UNKNOWN_STATUS
+    assert worker.wait(60) == UNKNOWN_STATUS
 
 
 @linux_only
@@ -242,7 +242,7 @@ def test_fork_is_preferred_only_with_one_thread():
     thread.start()
     assert preferred_method() is Method.EXEC
     release.set()
-    thread.join(30)
+    thread.join(60)
     alone = Errand("alone", lambda: preferred_method().value, str, deadline_s=30, monotonic_s=lambda: 0.0).wait()
     assert alone == ("fork" if sys.platform == "linux" else "exec")
 
@@ -252,7 +252,7 @@ def test_nothing_is_imported_from_the_working_directory(start, tmp_path, monkeyp
     """A file in the directory that orbit is used in never becomes part of a worker."""
     (tmp_path / "json.py").write_text("raise SystemExit(99)")
     monkeypatch.chdir(tmp_path)
-    assert start("exit_seven", method=Method.EXEC).wait(30) == 7
+    assert start("exit_seven", method=Method.EXEC).wait(60) == 7
 
 
 def test_standard_fds_are_not_given_away():

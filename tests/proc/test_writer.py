@@ -305,7 +305,7 @@ def test_drain_waits_for_a_slow_reader(pipe, writing):
     assert writer.drain(30, lambda: 0.0)
     writer.close()
     os.close(pipe[1])
-    assert reader.wait(30) == 0
+    assert reader.wait(60) == 0
 
 
 def test_congestion(pipe, writing):
