@@ -219,8 +219,9 @@ def test_a_disk_that_fills_up_under_the_journal_stops_nothing(server, gate, orbi
     with mount(tmp_path / "full", "size=4k") as disk:
         full = orbit.with_environment(XDG_STATE_HOME=str(disk.inside)).with_prefix(*disk.prefix)
         result = interrupted(server, full, gate.hold("UploadPart", after=13), 1, *up, by=by)
-        assert result.err.count(b"orbit: warning: no journal is kept in ") == 1
-        assert b"No space left on device" in result.err
+        told = result.err.count(b"orbit: warning: no journal is kept in ")
+        assert told == result.err.count(b"No space left on device")
+        assert told == 1 or (told == 0 and by == signal.SIGKILL)  # what is killed has not always told all it knew
         assert len(server.store.unfinished_uploads()) == (by == signal.SIGKILL)
         [done] = full(*up).done
         assert ("resumed_bytes" in done) == (by == signal.SIGKILL)
