@@ -74,7 +74,8 @@ def main() -> int:
         say(f"load: {wait_quiet(0.5, options.wait)}")
     with make_folders(options.folder) as folders:
         check_room(chosen, folders)
-        table = measure(folders, chosen, clients, options.rounds or (3 if is_quick else 5), cpus)
+        rounds = options.rounds or (3 if is_quick else 5)
+        table = measure(folders, chosen, clients, rounds, cpus, limit_s=60 * options.minutes)
         kinds = {
             name: "memory" if is_in_memory(folder) else "disk" for name, folder in dataclasses.asdict(folders).items()
         }
@@ -96,6 +97,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         "--beside", action="append", default=[], help="NAME=PROGRAM: another orbit, in the same session"
     )
     parser.add_argument("--rounds", type=int, default=0, help="runs of each [5; quick: 3]")
+    parser.add_argument("--minutes", type=float, default=0, help="begin no round that would end later [no limit]")
     parser.add_argument("--client-cpus", default="", help="CPUs of the clients: 0 or 0,1 [all but the last]")
     parser.add_argument("--folder", default="", help="where files are made [small: memory; large: the disk]")
     parser.add_argument("--out", default="bench-results", help="where results are written [bench-results]")
@@ -184,7 +186,13 @@ def check_room(chosen: Sequence[Workload], folders: Folders) -> None:
 
 
 def measure(
-    folders: Folders, chosen: Sequence[Workload], clients: Sequence[Client], rounds: int, cpus: tuple[str, str]
+    folders: Folders,
+    chosen: Sequence[Workload],
+    clients: Sequence[Client],
+    rounds: int,
+    cpus: tuple[str, str],
+    *,
+    limit_s: float,
 ) -> list[Series]:
     """Start the servers and run everything."""
     spin_us = 0 if set(cpus[0].split(",")) & set(cpus[1].split(",")) else SPIN_US
@@ -212,6 +220,7 @@ def measure(
         session = Session(folders, servers, certificate)
         session.cpus = cpus[0]
         session.tell = say
+        session.limit_s = limit_s
         return session.measure([one for one in chosen if one.server_name in servers], clients, rounds)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -105,13 +106,20 @@ class Session:
         self._servers = servers
         self._certificate = certificate
         self.cpus = "-"
+        self.limit_s = 0.0
         self.tell: Callable[[str], None] = lambda _: None
 
     def measure(self, workloads: Sequence[Workload], clients: Sequence[Client], rounds: int) -> list[Series]:
-        """Run everything: once for memory, then `rounds` times for the figures."""
+        """Run everything: once for memory, then `rounds` times for the figures; fewer where `limit_s` is too short."""
         table = [Series(workload, client) for workload in workloads for client in clients]
         table = [series for series in table if series.client.command(self.work(series.workload, 0))]
+        started_s = began_s = time.monotonic()
         for number in range(rounds + 1):
+            now_s = time.monotonic()
+            if number > 1 and 0 < self.limit_s < now_s - started_s + 1.1 * (now_s - began_s):
+                self.tell(f"no time for round {number}: {number - 1} will do")
+                break
+            began_s = now_s
             what = f"round {number} of {rounds}" if number else "memory"
             for workload in workloads:
                 turn = [series for series in table if series.workload is workload and not series.failure]

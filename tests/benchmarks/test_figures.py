@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.clients import CLIENTS
+from benchmarks.clients import Work
 from benchmarks.figures import figures
 from benchmarks.figures import goal_of
 from benchmarks.figures import is_met
@@ -15,7 +16,9 @@ from benchmarks.measure import Run
 from benchmarks.page import page
 from benchmarks.report import as_json
 from benchmarks.report import markdown
+from benchmarks.session import Folders
 from benchmarks.session import Series
+from benchmarks.session import Session
 from benchmarks.session import room_available
 from benchmarks.session import room_needed
 from benchmarks.target import difference
@@ -94,6 +97,25 @@ def test_files_are_made_only_where_there_is_room():
     down = Workload(name="b", title="", verb="down", size=100, count=3, base=1)
     assert room_needed([up, up, down]) == 70 + 300
     assert 0 < room_available(Path("/")) < 1 << 50
+
+
+@pytest.mark.parametrize(("limit_s", "rounds"), [(0.0, 5), (1000.0, 5), (29.0, 2), (0.001, 1)])
+def test_no_round_begins_that_there_is_no_time_for(tmp_path, monkeypatch, limit_s, rounds):
+    """One is measured in any case; then as many as fit, by how long the last one took: here eight seconds each."""
+    now_s = [0.0]
+    monkeypatch.setattr("benchmarks.session.time.monotonic", lambda: now_s[0])
+    session = Session(Folders(small=tmp_path, bulk=tmp_path), {}, None)
+    session.limit_s = limit_s
+    monkeypatch.setattr(session, "work", lambda *_: Work(verb="version", url="", count=1, size=0, local=tmp_path))
+    seen = []
+
+    def one(_series, *, samples_memory):
+        seen.append(samples_memory)
+        now_s[0] += 8
+
+    monkeypatch.setattr(session, "_measure_one", one)
+    session.measure([Workload(name="version", title="start", verb="version")], [ORBIT], 5)
+    assert seen == [True] + [False] * rounds
 
 
 def test_looking_at_the_counters_is_not_counted():
