@@ -380,7 +380,8 @@ def table(series: Mapping[tuple[str, str], list[float]]) -> tuple[list[str], boo
     for (name, unit), values in series.items():
         quarter = len(values) // 4
         first, second, _, last = (statistics.median(values[n * quarter : (n + 1) * quarter or None]) for n in range(4))
-        grows = last - second > max(2.0, second * TOLERANCE)
+        before = max(first, second)  # what swings with the rounds may have been higher already
+        grows = last - before > max(2.0, before * TOLERANCE)
         is_flat &= not grows
         numbers = [f"{value:.1f} {unit}" if unit else f"{value:g}" for value in (first, second, last, max(values))]
         rows.append(f"| {name} | {' | '.join(numbers)} | `{spark(values)}` | {'**grows**' if grows else 'flat'} |")

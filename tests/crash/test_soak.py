@@ -24,7 +24,7 @@ SAMPLES = 400
     ],
 )
 def test_what_grows_is_told(unit, first, last, is_flat):
-    """The last quarter against the second; one high value among many is no growth."""
+    """The last quarter against those of the first half; one high value among many is no growth."""
     half = SAMPLES // 2
     values = [float(first)] * half + [float(last)] * half
     values[-1] *= 10
@@ -53,3 +53,10 @@ def test_a_tree_knows_what_it_holds(tmp_path):
     (tree.directory / name).write_bytes(b"!" + tree.files[name][1:])
     with pytest.raises(RuntimeError, match=name):
         tree.compare(tree.directory)
+
+
+def test_what_swings_does_not_grow():
+    """It is as high in the end as it was in the beginning, whatever it was between."""
+    quarter = SAMPLES // 4
+    values = [16.0] * quarter + [9.0] * quarter + [4.0] * quarter + [12.0] * quarter
+    assert table({("descriptors", ""): values})[1]
